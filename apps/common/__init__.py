@@ -1,0 +1,1 @@
+"""What every domain may import. Knows no domain, holds no table and no door."""

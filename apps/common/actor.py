@@ -1,0 +1,56 @@
+"""Who acts, and what they may do: decided here, so that no door can disagree with another."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from apps.common.errors import PermissionDenied, Unauthenticated
+
+
+class Actor(NamedTuple):
+    """The one on whose behalf something is done.
+
+    A user (`user_id`), a service calling on its own behalf (`service`), or nobody. A service may also act for
+    a user; then both are set, and the user's rights count.
+    """
+
+    user_id: int | None = None
+    is_staff: bool = False
+    service: str = ""
+
+    def __str__(self) -> str:
+        """As it stands in logs: no e-mail, no name."""
+        if self.user_id is not None:
+            return f"user:{self.user_id}"
+        return f"service:{self.service}" if self.service else "nobody"
+
+
+NOBODY = Actor()
+SYSTEM = Actor(service="system")  # tasks, commands
+
+Rule = Callable[[Actor], bool]
+
+
+def anyone(actor: Actor) -> bool:
+    return True
+
+
+def authenticated(actor: Actor) -> bool:
+    return actor.user_id is not None
+
+
+def service(actor: Actor) -> bool:
+    return bool(actor.service) and actor.user_id is None
+
+
+def staff(actor: Actor) -> bool:
+    """Staff users, and trusted services that act for no user."""
+    return actor.is_staff or service(actor)
+
+
+def require(actor: Actor, rule: Rule) -> None:
+    """Raise Unauthenticated for nobody, PermissionDenied for somebody the rule does not let through."""
+    if rule(actor):
+        return
+    if actor == NOBODY:
+        raise Unauthenticated("Log in to do this.")
+    raise PermissionDenied("You may not do this.")

@@ -1,0 +1,52 @@
+"""What travels with one unit of work (a request, a call, a task): its id and its deadline."""
+
+import re
+import time
+import uuid
+from contextvars import ContextVar
+
+from structlog.contextvars import bind_contextvars
+
+from apps.common.errors import DeadlineExceeded
+
+REQUEST_ID_HEADER = "X-Request-ID"
+_ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+def request_id() -> str:
+    """The id of the work under way; empty outside of any."""
+    return _request_id.get()
+
+
+def start(received_id: str | None = None, *, seconds: float | None = None) -> str:
+    """Begin a unit of work: take over the caller's id when it is well-formed, else make one, and return it.
+
+    `seconds` is how long the work may take; None means no deadline.
+    """
+    well_formed = received_id is not None and _ACCEPTABLE_ID.fullmatch(received_id)
+    identifier = received_id if well_formed and received_id else uuid.uuid4().hex
+    _request_id.set(identifier)
+    _deadline.set(None if seconds is None else time.monotonic() + seconds)
+    bind_contextvars(request_id=identifier)
+    return identifier
+
+
+def deadline() -> float | None:
+    """When the work must be done, on the clock of `time.monotonic()`; None without a deadline."""
+    return _deadline.get()
+
+
+def seconds_left() -> float | None:
+    """Seconds until the deadline (negative once it has passed); None without a deadline."""
+    moment = _deadline.get()
+    return None if moment is None else moment - time.monotonic()
+
+
+def check_deadline() -> None:
+    """Raise DeadlineExceeded once the time is up: for loops that would otherwise go on for nobody."""
+    moment = _deadline.get()
+    if moment is not None and time.monotonic() > moment:
+        raise DeadlineExceeded("This took longer than allowed.")
