@@ -1,0 +1,3 @@
+"""Owns the products and how many of each are in stock. Calls no other domain."""
+
+CALLS: tuple[str, ...] = ()

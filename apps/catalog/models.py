@@ -1,0 +1,29 @@
+from django.db import models
+
+
+class Product(models.Model):
+    sku = models.CharField("SKU", max_length=64, unique=True)
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    price = models.DecimalField(max_digits=12, decimal_places=2)
+    currency = models.CharField(max_length=3, default="EUR")
+    stock = models.IntegerField(default=0)
+    is_active = models.BooleanField("active", default=True, help_text="Archived products are not sold.")
+    version = models.IntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(editable=False)
+    updated_at = models.DateTimeField(editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(stock__gte=0), name="catalog_product_stock_not_negative"),
+            models.CheckConstraint(condition=models.Q(price__gte=0), name="catalog_product_price_not_negative"),
+        ]
+        # Each order a list can have, with the id as tie-breaker, among what is sold.
+        indexes = [
+            models.Index(fields=["is_active", "name", "id"], name="catalog_product_by_name"),
+            models.Index(fields=["is_active", "price", "id"], name="catalog_product_by_price"),
+            models.Index(fields=["is_active", "created_at", "id"], name="catalog_product_by_created"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

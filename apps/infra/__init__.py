@@ -1,0 +1,4 @@
+"""What serves all domains and needs a table: the id function, the heartbeat, the declared schedules.
+
+Calls no domain.
+"""

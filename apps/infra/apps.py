@@ -1,0 +1,14 @@
+from django.apps import AppConfig
+from django.db.backends.signals import connection_created
+from django.db.models.signals import pre_migrate
+
+from apps.common import ids
+
+
+class InfraConfig(AppConfig):
+    name = "apps.infra"
+    verbose_name = "Background work"
+
+    def ready(self) -> None:
+        connection_created.connect(ids.install_on_sqlite)
+        pre_migrate.connect(ids.install_on_postgresql, sender=self)

@@ -1,0 +1,211 @@
+"""Every environment variable this project reads: declared once, here.
+
+From this declaration come the checks at start, `.env.example` and `docs/settings.md`
+(`manage.py settings_docs` writes the two; a test fails when they are stale).
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import unquote, urlsplit
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DEVELOPMENT_KEY = "insecure-development-key"
+
+
+def _split(value: object) -> object:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
+
+
+class Env(BaseSettings):
+    """The variables, in the order in which the documents list them.
+
+    A validator may look at the variables declared above its own.
+    """
+
+    model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, validate_default=True)
+
+    debug: bool = Field(False, description="Development mode: insecure defaults, tracebacks, GraphiQL.")
+    project_name: str = Field(
+        "Backend",
+        pattern=r"^[A-Za-z][A-Za-z0-9 _-]{0,40}$",
+        description="The product's name: titles, and the prefix of cookies, cache keys and packages.",
+    )
+    domains: CommaSeparated = Field(
+        ("catalog",),
+        description="The domains this process holds, by name (`catalog` is `apps.catalog`) or by the dotted path"
+        " of an installed package. `accounts` is always among them.",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(DEVELOPMENT_KEY),
+        description="Signs sessions and tokens; required unless DEBUG, at least 50 random characters.",
+    )
+    allowed_hosts: CommaSeparated = Field(
+        (), description="Host names this site answers to; required unless DEBUG."
+    )
+    csrf_trusted_origins: CommaSeparated = Field(
+        (), description="Other origins (`https://app.example.com`) whose pages may send requests with cookies."
+    )
+    secure_cookies: bool = Field(
+        True, description="Cookies and redirects for HTTPS only; always off under DEBUG."
+    )
+
+    host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for every interface.")
+    port: int = Field(8000, ge=1, le=65535, description="Port of the web server.")
+    grpc_port: int = Field(50051, ge=1, le=65535, description="Port of the gRPC server.")
+    web_threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
+    web_workers: int = Field(2, ge=1, le=64, description="Worker processes of the web server.")
+
+    data_dir: Path = Field(BASE_DIR / "var", description="Where the embedded stores keep their files.")
+    allow_sqlite: bool = Field(False, description="Permit SQLite although DEBUG is off: for one machine only.")
+    database_url: SecretStr = Field(
+        SecretStr(""),
+        description="`postgres://user:password@host:port/name`. Empty: an embedded SQLite in DATA_DIR.",
+    )
+    database_pool: int = Field(
+        0, ge=0, le=200, description="Size of the connection pool of a web or gRPC process; 0 for no pool."
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="`redis://host:port/0`. Empty: an embedded Valkey on VALKEY_PORT."
+    )
+    valkey_port: int = Field(6399, ge=1, le=65535, description="Loopback port of the embedded Valkey.")
+    shard_id: int = Field(0, ge=0, le=63, description="Which shard this database is: stands in every id it makes.")
+
+    grpc_tokens: SecretStr = Field(
+        SecretStr(""),
+        description="Tokens services call with: `name:token`, comma-separated; two of one name while rotating.",
+    )
+    email_url: SecretStr = Field(
+        SecretStr(""), description="`smtp://user:password@host:port` or `smtps://`. Empty: mail goes to the log."
+    )
+    default_from_email: str = Field("backend@localhost", description="Sender of mail.")
+
+    graphiql: bool | None = Field(None, description="GraphiQL at /graphql. Empty: as DEBUG.")
+    log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _secret_key_is_secure(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        key = value.get_secret_value()
+        if not info.data.get("debug") and (key == DEVELOPMENT_KEY or len(key) < 50 or len(set(key)) < 5):
+            raise ValueError(
+                "must be at least 50 random characters (python3 -c 'import secrets; print(secrets.token_urlsafe(50))'),"
+                " or set DEBUG=1 for development"
+            )
+        return value
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts_are_named(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not value and not info.data.get("debug"):
+            raise ValueError("must name at least one host when DEBUG is off")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_is_known(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        url = value.get_secret_value()
+        if not url and not (info.data.get("debug") or info.data.get("allow_sqlite")):
+            raise ValueError("must be set when DEBUG is off (or set ALLOW_SQLITE=1: one machine, one writer at a time)")
+        if url and not url.startswith(("postgres://", "postgresql://")):
+            raise ValueError("must begin with postgres:// (leave it empty for the embedded SQLite)")
+        if url and not dj_database_url.parse(url).get("NAME"):
+            raise ValueError("must end with the database's name: postgres://user:password@host:port/name")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_is_known(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must begin with redis:// or rediss:// (leave it empty for the embedded Valkey)")
+        return value
+
+    @field_validator("email_url")
+    @classmethod
+    def _mail_server_is_known(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value():
+            email_settings(value.get_secret_value())
+        return value
+
+    @field_validator("grpc_tokens")
+    @classmethod
+    def _tokens_are_pairs(cls, value: SecretStr) -> SecretStr:
+        for pair in filter(None, value.get_secret_value().split(",")):
+            name, _, token = pair.partition(":")
+            if not name.strip() or len(token.strip()) < 16:
+                raise ValueError("must be name:token pairs, comma-separated, each token of 16 characters or more")
+        return value
+
+
+def load() -> Env:
+    """Read and check all variables.
+
+    Raises ImproperlyConfigured with every problem at once: the variable, what was read (secrets masked), and
+    what is accepted.
+    """
+    try:
+        return Env()
+    except ValidationError as error:
+        lines = "\n".join(f"  {_describe(problem)}" for problem in error.errors())
+        raise ImproperlyConfigured(
+            f"{error.error_count()} environment variable(s) cannot be used; docs/settings.md lists all:\n{lines}"
+        ) from None
+
+
+def _describe(problem: ErrorDetails) -> str:
+    name = str(problem["loc"][0])
+    accepted = problem["msg"].removeprefix("Value error, ")
+    return f"{name.upper()}={_shown(name, problem['input'])}: {accepted}"
+
+
+def _shown(name: str, value: Any) -> str:
+    if is_secret(name):
+        secret = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        return "(empty)" if secret in ("", DEVELOPMENT_KEY) else "********"
+    return repr(value) if value not in ("", ()) else "(empty)"
+
+
+def is_secret(name: str) -> bool:
+    return Env.model_fields[name].annotation is SecretStr
+
+
+def domain_urls(environ: Mapping[str, str], domains: tuple[str, ...]) -> dict[str, str]:
+    """Where the domains live that run elsewhere: `CATALOG_URL=grpc://host:port`, for each one not in DOMAINS."""
+    names = {path.parent.name for path in (BASE_DIR / "apps").glob("*/public.py")} - set(domains)
+    found = {name: environ.get(f"{name.upper()}_URL", "") for name in sorted(names)}
+    for name, url in found.items():
+        if url and not url.startswith(("grpc://", "grpcs://")):
+            raise ImproperlyConfigured(
+                f"{name.upper()}_URL={url!r}: must be grpc://host:port, or grpcs://host:port for TLS"
+            )
+    return {name: url for name, url in found.items() if url}
+
+
+def email_settings(url: str) -> dict[str, Any]:
+    """Django's EMAIL_* settings from `smtp://user:password@host:port` (`smtps` for TLS from the start).
+
+    Raises ValueError for any other scheme.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise ValueError("must be smtp://user:password@host:port, or smtps:// for TLS")
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp" and bool(parts.username),
+        "EMAIL_TIMEOUT": 10,
+    }

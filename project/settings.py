@@ -1,0 +1,192 @@
+"""Django's settings. Whatever differs from one installation to another comes from project/env.py."""
+
+import os
+
+import dj_database_url
+import dotenv
+from django.utils.text import slugify
+
+from project import discovery, env, logs
+
+dotenv.load_dotenv(env.BASE_DIR / ".env")
+ENV = env.load()
+
+BASE_DIR = env.BASE_DIR
+PROJECT_NAME = ENV.project_name
+PROJECT_SLUG = slugify(PROJECT_NAME)
+DATA_DIR = ENV.data_dir
+DEBUG = ENV.debug
+SECRET_KEY = ENV.secret_key.get_secret_value()
+SHARD_ID = ENV.shard_id
+HOST, PORT, GRPC_PORT = ENV.host, ENV.port, ENV.grpc_port
+
+# Domains
+
+DOMAINS = discovery.packages(ENV.domains)
+REMOTE_DOMAINS = env.domain_urls(os.environ, tuple(DOMAINS))
+discovery.check_calls(DOMAINS, REMOTE_DOMAINS)
+
+INSTALLED_APPS = [
+    "project",  # before django_grpc_framework, whose grpcrunserver it replaces
+    "apps.infra",
+    *DOMAINS.values(),
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "axes",
+    "django_celery_beat",
+    "django_grpc_framework",
+    "graphene_django",
+]
+
+# Web
+
+ROOT_URLCONF = "project.urls"
+WSGI_APPLICATION = "project.wsgi.application"
+ALLOWED_HOSTS = list(ENV.allowed_hosts) or ["127.0.0.1", "localhost", "[::1]"]
+CSRF_TRUSTED_ORIGINS = list(ENV.csrf_trusted_origins)
+MIDDLEWARE = [
+    "project.middleware.unit_of_work",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "static"
+WHITENOISE_USE_FINDERS = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+SECURE = ENV.secure_cookies and not DEBUG
+SECURE_SSL_REDIRECT = SECURE
+SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_COOKIE_NAME = f"{PROJECT_SLUG}-session"
+CSRF_COOKIE_NAME = f"{PROJECT_SLUG}-csrftoken"
+
+# Stores
+
+DEFAULT_AUTO_FIELD = "apps.common.ids.IdField"
+DATABASE_URL = ENV.database_url.get_secret_value()
+DATA_DIR.mkdir(parents=True, exist_ok=True)
+if DATABASE_URL:
+    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=None))}
+    if ENV.database_pool:
+        DATABASES["default"] |= {
+            "CONN_MAX_AGE": 0,
+            "OPTIONS": {"pool": {"min_size": 1, "max_size": ENV.database_pool, "timeout": 10}},
+        }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATA_DIR / "db.sqlite3",
+            "CONN_MAX_AGE": None,
+            # Several processes write to one file: IMMEDIATE makes them queue at BEGIN, where waiting works,
+            # and the queue is unfair, so the wait has to be long.
+            "OPTIONS": {
+                "timeout": 20,
+                "transaction_mode": "IMMEDIATE",
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            },
+            "TEST": {"NAME": DATA_DIR / "test.sqlite3"},  # a file, as server threads need the same one
+        }
+    }
+
+EMBEDDED_VALKEY = not ENV.redis_url.get_secret_value()
+VALKEY_PORT = ENV.valkey_port
+REDIS_URL = ENV.redis_url.get_secret_value() or f"redis://127.0.0.1:{VALKEY_PORT}/0"
+REDIS_TIMEOUT = 2  # seconds: a dead server must not hold a request
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": PROJECT_SLUG,
+        "OPTIONS": {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT},
+    }
+}
+
+# Users
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False  # it would log e-mail addresses
+AXES_DISABLE_ACCESS_LOG = True
+
+# Mail
+
+EMAIL_URL = ENV.email_url.get_secret_value()
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.default_from_email
+EMAIL_SUBJECT_PREFIX = f"[{PROJECT_NAME}] "
+if EMAIL_URL:
+    globals().update(env.email_settings(EMAIL_URL))
+else:
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+
+# Background work: see project/celery.py for what Celery itself is told
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TIMEZONE = TIME_ZONE
+
+# gRPC
+
+GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "project.rpc.register"}
+GRPC_TOKENS = ENV.grpc_tokens.get_secret_value()
+
+# GraphQL
+
+GRAPHIQL = DEBUG if ENV.graphiql is None else ENV.graphiql
+
+# Logs
+
+LOGGING_CONFIG = None
+logs.configure(ENV.log_format, ENV.log_level)
