@@ -4,6 +4,7 @@ From this declaration come the checks at start, `.env.example` and `docs/setting
 (`manage.py settings_docs` writes the two; a test fails when they are stale).
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -20,7 +21,9 @@ DEVELOPMENT_KEY = "insecure-development-key"
 
 
 def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    return (
+        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+    )
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -53,7 +56,8 @@ class Env(BaseSettings):
         (), description="Host names this site answers to; required unless DEBUG."
     )
     csrf_trusted_origins: CommaSeparated = Field(
-        (), description="Other origins (`https://app.example.com`) whose pages may send requests with cookies."
+        (),
+        description="Other origins (`https://app.example.com`) whose pages may send requests with cookies.",
     )
     secure_cookies: bool = Field(
         True, description="Cookies and redirects for HTTPS only; always off under DEBUG."
@@ -66,7 +70,9 @@ class Env(BaseSettings):
     web_workers: int = Field(2, ge=1, le=64, description="Worker processes of the web server.")
 
     data_dir: Path = Field(BASE_DIR / "var", description="Where the embedded stores keep their files.")
-    allow_sqlite: bool = Field(False, description="Permit SQLite although DEBUG is off: for one machine only.")
+    allow_sqlite: bool = Field(
+        False, description="Permit SQLite although DEBUG is off: for one machine only."
+    )
     database_url: SecretStr = Field(
         SecretStr(""),
         description="`postgres://user:password@host:port/name`. Empty: an embedded SQLite in DATA_DIR.",
@@ -78,14 +84,41 @@ class Env(BaseSettings):
         SecretStr(""), description="`redis://host:port/0`. Empty: an embedded Valkey on VALKEY_PORT."
     )
     valkey_port: int = Field(6399, ge=1, le=65535, description="Loopback port of the embedded Valkey.")
-    shard_id: int = Field(0, ge=0, le=63, description="Which shard this database is: stands in every id it makes.")
+    shard_id: int = Field(
+        0, ge=0, le=63, description="Which shard this database is: stands in every id it makes."
+    )
 
     grpc_tokens: SecretStr = Field(
         SecretStr(""),
-        description="Tokens services call with: `name:token`, comma-separated; two of one name while rotating.",
+        description="Tokens services call with: `name:token` or `name:sha256=<hex of its SHA-256>`, comma-separated;"
+        " two of one name while rotating.",
     )
+    grpc_threads: int = Field(4, ge=1, le=64, description="Threads of each gRPC process.")
+    grpc_max_calls: int = Field(
+        100, ge=1, description="Calls a gRPC process takes at once, running and waiting; more: RESOURCE_EXHAUSTED."
+    )
+    grpc_max_message: int = Field(4, ge=1, le=1024, description="Largest gRPC message received, in MiB.")
+    grpc_default_deadline: float = Field(
+        30, gt=0, description="Seconds a gRPC call may take when its client set no deadline."
+    )
+    grpc_grace: float = Field(30, ge=0, description="Seconds that calls in flight get to finish after SIGTERM.")
+    grpc_reflection: bool | None = Field(None, description="gRPC server reflection. Empty: as DEBUG.")
+    grpc_tls_cert: FilePath | None = Field(None, description="PEM certificate chain of the gRPC server: turns TLS on.")
+    grpc_tls_key: FilePath | None = Field(None, description="PEM private key of GRPC_TLS_CERT.")
+    grpc_tls_client_ca: FilePath | None = Field(
+        None, description="PEM authority whose certificates callers must show; their common name is their name."
+    )
+    grpc_call_token: SecretStr = Field(
+        SecretStr(""), description="The token this process calls domains that run elsewhere with."
+    )
+    grpc_call_ca: FilePath | None = Field(
+        None, description="PEM authority of the gRPC servers called. Empty: the system's."
+    )
+    grpc_call_cert: FilePath | None = Field(None, description="PEM certificate to show the gRPC servers called.")
+    grpc_call_key: FilePath | None = Field(None, description="PEM private key of GRPC_CALL_CERT.")
     email_url: SecretStr = Field(
-        SecretStr(""), description="`smtp://user:password@host:port` or `smtps://`. Empty: mail goes to the log."
+        SecretStr(""),
+        description="`smtp://user:password@host:port` or `smtps://`. Empty: mail goes to the log.",
     )
     default_from_email: str = Field("backend@localhost", description="Sender of mail.")
 
@@ -116,7 +149,9 @@ class Env(BaseSettings):
     def _database_is_known(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         url = value.get_secret_value()
         if not url and not (info.data.get("debug") or info.data.get("allow_sqlite")):
-            raise ValueError("must be set when DEBUG is off (or set ALLOW_SQLITE=1: one machine, one writer at a time)")
+            raise ValueError(
+                "must be set when DEBUG is off (or set ALLOW_SQLITE=1: one machine, one writer at a time)"
+            )
         if url and not url.startswith(("postgres://", "postgresql://")):
             raise ValueError("must begin with postgres:// (leave it empty for the embedded SQLite)")
         if url and not dj_database_url.parse(url).get("NAME"):
@@ -126,7 +161,9 @@ class Env(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_is_known(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+        if value.get_secret_value() and not value.get_secret_value().startswith(
+            ("redis://", "rediss://", "unix://")
+        ):
             raise ValueError("must begin with redis:// or rediss:// (leave it empty for the embedded Valkey)")
         return value
 
@@ -141,9 +178,26 @@ class Env(BaseSettings):
     @classmethod
     def _tokens_are_pairs(cls, value: SecretStr) -> SecretStr:
         for pair in filter(None, value.get_secret_value().split(",")):
-            name, _, token = pair.partition(":")
-            if not name.strip() or len(token.strip()) < 16:
+            name, _, token = (part.strip() for part in pair.partition(":"))
+            if not name or len(token) < 16:
                 raise ValueError("must be name:token pairs, comma-separated, each token of 16 characters or more")
+            if token.startswith("sha256=") and not re.fullmatch("sha256=[0-9a-f]{64}", token):
+                raise ValueError("must have 64 lower-case hex digits after sha256=")
+        return value
+
+    @field_validator("grpc_tls_key", "grpc_call_key")
+    @classmethod
+    def _key_belongs_to_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        certificate = str(info.field_name).replace("key", "cert")
+        if (value is None) != (info.data.get(certificate) is None):
+            raise ValueError(f"must be set together with {certificate.upper()}")
+        return value
+
+    @field_validator("grpc_tls_client_ca")
+    @classmethod
+    def _client_authority_needs_tls(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value and not info.data.get("grpc_tls_cert"):
+            raise ValueError("must be set together with GRPC_TLS_CERT")
         return value
 
 

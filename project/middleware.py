@@ -11,7 +11,9 @@ from apps.common import call
 log = structlog.get_logger("access.web")
 
 
-def unit_of_work(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+def unit_of_work(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
     """Accept or make the request id, hand it back in the response, log one line a request."""
 
     def respond(request: HttpRequest) -> HttpResponse:

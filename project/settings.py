@@ -181,6 +181,17 @@ CELERY_TIMEZONE = TIME_ZONE
 
 GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "project.rpc.register"}
 GRPC_TOKENS = ENV.grpc_tokens.get_secret_value()
+GRPC_THREADS = ENV.grpc_threads
+GRPC_MAX_CALLS = ENV.grpc_max_calls
+GRPC_MAX_MESSAGE = ENV.grpc_max_message * 1024 * 1024
+GRPC_DEFAULT_DEADLINE = ENV.grpc_default_deadline
+GRPC_GRACE = ENV.grpc_grace
+GRPC_REFLECTION = DEBUG if ENV.grpc_reflection is None else ENV.grpc_reflection
+GRPC_TLS_CERT, GRPC_TLS_KEY = ENV.grpc_tls_cert, ENV.grpc_tls_key
+GRPC_TLS_CLIENT_CA = ENV.grpc_tls_client_ca
+GRPC_CALL_TOKEN = ENV.grpc_call_token.get_secret_value()
+GRPC_CALL_CA = ENV.grpc_call_ca
+GRPC_CALL_CERT, GRPC_CALL_KEY = ENV.grpc_call_cert, ENV.grpc_call_key
 
 # GraphQL
 

@@ -1,3 +1,3 @@
-"""Owns the products and how many of each are in stock. Calls no other domain."""
+"""Owns the products and how many of each are in stock. Calls accounts, for the addresses of the staff."""
 
-CALLS: tuple[str, ...] = ()
+CALLS = ("accounts",)

@@ -1,13 +1,18 @@
+from django.core.validators import MinValueValidator, ProhibitNullCharactersValidator, RegexValidator
 from django.db import models
+
+TEXT = [ProhibitNullCharactersValidator()]
+NOT_NEGATIVE = [MinValueValidator(0)]
+CURRENCY = [RegexValidator(r"\A[A-Z]{3}\Z", "Three capital letters, as in ISO 4217.")]
 
 
 class Product(models.Model):
-    sku = models.CharField("SKU", max_length=64, unique=True)
-    name = models.CharField(max_length=200)
-    description = models.TextField(blank=True)
-    price = models.DecimalField(max_digits=12, decimal_places=2)
-    currency = models.CharField(max_length=3, default="EUR")
-    stock = models.IntegerField(default=0)
+    sku = models.CharField("SKU", max_length=64, unique=True, validators=TEXT)
+    name = models.CharField(max_length=200, validators=TEXT)
+    description = models.TextField(blank=True, max_length=10_000, validators=TEXT)
+    price = models.DecimalField(max_digits=12, decimal_places=2, validators=NOT_NEGATIVE)
+    currency = models.CharField(max_length=3, default="EUR", validators=CURRENCY)
+    stock = models.IntegerField(default=0, validators=NOT_NEGATIVE)
     is_active = models.BooleanField("active", default=True, help_text="Archived products are not sold.")
     version = models.IntegerField(default=1, editable=False)
     created_at = models.DateTimeField(editable=False)
@@ -15,8 +20,12 @@ class Product(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=models.Q(stock__gte=0), name="catalog_product_stock_not_negative"),
-            models.CheckConstraint(condition=models.Q(price__gte=0), name="catalog_product_price_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(stock__gte=0), name="catalog_product_stock_not_negative"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(price__gte=0), name="catalog_product_price_not_negative"
+            ),
         ]
         # Each order a list can have, with the id as tie-breaker, among what is sold.
         indexes = [

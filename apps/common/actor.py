@@ -1,7 +1,7 @@
 """Who acts, and what they may do: decided here, so that no door can disagree with another."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from apps.common.errors import PermissionDenied, Unauthenticated
 
@@ -27,7 +27,15 @@ class Actor(NamedTuple):
 NOBODY = Actor()
 SYSTEM = Actor(service="system")  # tasks, commands
 
+
+
+def of_user(user: Any) -> Actor:
+    """The actor of Django's `request.user`."""
+    return Actor(user_id=user.pk, is_staff=user.is_staff) if user.is_authenticated else NOBODY
+
+
 Rule = Callable[[Actor], bool]
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def anyone(actor: Actor) -> bool:
@@ -54,3 +62,13 @@ def require(actor: Actor, rule: Rule) -> None:
     if actor == NOBODY:
         raise Unauthenticated("Log in to do this.")
     raise PermissionDenied("You may not do this.")
+
+
+def allow(rule: Rule) -> Callable[[F], F]:
+    """Declare beside a resolver or a servicer's method who may use it; a door refuses to start without."""
+
+    def mark(function: F) -> F:
+        function.allowed = rule  # type: ignore[attr-defined]
+        return function
+
+    return mark

@@ -1,4 +1,4 @@
-"""What travels with one unit of work (a request, a call, a task): its id and its deadline."""
+"""What travels with one unit of work (a request, a call, a task): its id, its actor and its deadline."""
 
 import re
 import time
@@ -7,12 +7,14 @@ from contextvars import ContextVar
 
 from structlog.contextvars import bind_contextvars
 
+from apps.common.actor import NOBODY, Actor
 from apps.common.errors import DeadlineExceeded
 
 REQUEST_ID_HEADER = "X-Request-ID"
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+_actor: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
@@ -29,9 +31,21 @@ def start(received_id: str | None = None, *, seconds: float | None = None) -> st
     well_formed = received_id is not None and _ACCEPTABLE_ID.fullmatch(received_id)
     identifier = received_id if well_formed and received_id else uuid.uuid4().hex
     _request_id.set(identifier)
+    _actor.set(NOBODY)
     _deadline.set(None if seconds is None else time.monotonic() + seconds)
     bind_contextvars(request_id=identifier)
     return identifier
+
+
+def actor() -> Actor:
+    """On whose behalf the work under way is done."""
+    return _actor.get()
+
+
+def set_actor(actor: Actor) -> None:
+    """Say on whose behalf the work is done, once the door knows; remote calls and log lines carry it along."""
+    _actor.set(actor)
+    bind_contextvars(actor=str(actor))
 
 
 def deadline() -> float | None:

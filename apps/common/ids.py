@@ -15,6 +15,8 @@ from django.conf import settings
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from apps.common.errors import InvalidArgument
+
 EPOCH_MS = 1_735_689_600_000  # 2025-01-01T00:00:00Z; 41 bits last until 2094
 SHARD_BITS = 6
 SEQUENCE_BITS = 16
@@ -88,3 +90,10 @@ class IdField(models.BigAutoField):
 
     def db_type_suffix(self, connection: BaseDatabaseWrapper) -> str:
         return "DEFAULT next_id()" if connection.vendor == "postgresql" else "DEFAULT (next_id())"
+
+
+def parse(text: str, *, field: str = "id") -> int:
+    """The id a client wrote as text. Raises InvalidArgument, naming the field, for what is no id."""
+    if text.isascii() and text.isdigit() and len(text) <= 19 and (value := int(text)) < 1 << 63:
+        return value
+    raise InvalidArgument(f"{text[:40]!r} is not an id.", fields={field: "not an id"})

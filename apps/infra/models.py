@@ -1,19 +1,48 @@
 from django.db import models
+from django.utils import timezone
+
+
+class QueuedTask(models.Model):
+    """A task that is not done yet. The broker carries it; this row is the truth.
+
+    The relay publishes it when it is due, and again when nothing was heard of it; the worker deletes it together
+    with the task's effect. So nothing is lost when a broker, a worker or the relay dies.
+    """
+
+    task_id = models.CharField(max_length=64, unique=True)
+    task = models.CharField(max_length=200, db_index=True)
+    args = models.JSONField(default=list, blank=True)
+    kwargs = models.JSONField(default=dict, blank=True)
+    headers = models.JSONField(default=dict, blank=True)
+    queued_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(default=timezone.now, help_text="When the relay publishes it (again).")
+    published = models.IntegerField(default=0, help_text="How often it was given to the broker since its last try.")
+    starts = models.IntegerField(default=0, help_text="How often a worker began it since it last failed cleanly.")
+    retries = models.IntegerField(default=0, help_text="How often it failed and was tried again.")
+    parked_at = models.DateTimeField(null=True, blank=True, help_text="When it was given up.")
+    error = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["due_at"], name="infra_queuedtask_due", condition=models.Q(parked_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task} {self.task_id}"
 
 
 class Heartbeat(models.Model):
-    """One row a beat -> broker -> worker round trip; the newest says that the queue works."""
+    """When a part of the system last showed that it works."""
 
     name = models.CharField(max_length=100, unique=True)
-    sent_at = models.DateTimeField()
-    received_at = models.DateTimeField()
+    at = models.DateTimeField()
 
     def __str__(self) -> str:
         return self.name
 
 
 class DeclaredSchedule(models.Model):
-    """What the code last said of a periodic task, so that an edit by staff can be told from a change in the code."""
+    """What the code last said of a periodic task: an edit by staff can be told from a change in the code."""
 
     name = models.CharField(max_length=200, unique=True)
     declaration = models.JSONField()

@@ -1,0 +1,7 @@
+from typing import NamedTuple
+
+
+class User(NamedTuple):
+    id: int
+    email: str
+    is_staff: bool

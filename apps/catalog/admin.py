@@ -1,0 +1,45 @@
+"""The catalog's door for staff."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from apps.catalog import models, services
+from apps.catalog.entities import ProductChanges, ProductDraft
+from apps.common.actor import of_user
+from apps.common.admin import ServiceAdmin, VersionedForm
+from apps.common.errors import DomainError
+
+
+@admin.register(models.Product)
+class ProductAdmin(ServiceAdmin):
+    form = VersionedForm
+    list_display = ("sku", "name", "price", "currency", "stock", "is_active", "updated_at")
+    list_display_links = ("sku", "name")
+    list_filter = ("is_active", "currency")
+    search_fields = ("sku", "name")
+    ordering = ("name", "id")
+    fields = ("sku", "name", "description", ("price", "currency"), "stock", "is_active", "version")
+    actions = ("archive",)
+
+    def save_model(self, request: HttpRequest, obj: models.Product, form: Any, change: bool) -> None:
+        values = {name: form.cleaned_data[name] for name in form.changed_data if name != "version"}
+        actor = of_user(request.user)
+        if change:
+            services.update_product(actor, obj.pk, form.cleaned_data["version"], ProductChanges(**values))
+        else:
+            draft = ProductDraft(**{name: form.cleaned_data[name] for name in ProductDraft._fields})
+            obj.pk = services.create_product(actor, draft).id
+
+    @admin.action(description="Archive selected products", permissions=["change"])
+    def archive(self, request: HttpRequest, rows: QuerySet[models.Product]) -> None:
+        archived = 0
+        for product_id, version in rows.values_list("pk", "version"):
+            try:
+                services.archive_product(of_user(request.user), product_id, version)
+                archived += 1
+            except DomainError as error:
+                self.message_user(request, error.message, messages.ERROR)
+        self.message_user(request, f"{archived} archived.")

@@ -1,0 +1,154 @@
+"""Every query and write on the catalog's tables. Hands out entities."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from apps.catalog import models
+from apps.catalog.entities import Product, ProductChanges, ProductDraft, ProductOrder, product_keyset
+from apps.common import pages
+from apps.common.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
+from apps.common.pages import Page
+from apps.common.validation import validate
+
+_COLUMNS = Product._fields
+
+
+def get_product(product_id: int) -> Product:
+    """Raises NotFound."""
+    row = models.Product.objects.filter(pk=product_id).values_list(*_COLUMNS).first()
+    if row is None:
+        raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
+    return Product._make(row)
+
+
+def get_products(product_ids: Sequence[int]) -> dict[int, Product]:
+    """The products by id, archived ones too, in one query; ids that do not exist are left out."""
+    rows = models.Product.objects.filter(pk__in=product_ids).values_list(*_COLUMNS)
+    return {row[0]: Product._make(row) for row in rows}
+
+
+def list_products(
+    *, first: int = 50, after: str = "", search: str = "", order_by: ProductOrder = ProductOrder.NAME
+) -> Page[Product]:
+    """One page of the products that are sold. Raises InvalidArgument for a bad page size, token or search."""
+    keyset = product_keyset(order_by, search)
+    return pages.fetch(_sold(search), Product, keyset, first=first, after=after)
+
+
+def count_products(*, search: str = "") -> int:
+    """How many products `list_products` goes through. Raises InvalidArgument for a bad search."""
+    return _sold(search).count()
+
+
+def iterate_products(*, chunk_size: int = 500) -> Iterator[list[Product]]:
+    """All products by id, archived ones too, in chunks: one short query each, so memory stays flat."""
+    last = 0
+    while chunk := _after(last, chunk_size):
+        yield chunk
+        last = chunk[-1].id
+
+
+def low_stock(limit: int) -> list[Product]:
+    """What is sold and has fewer than `limit` in stock, the scarcest first."""
+    rows = models.Product.objects.filter(is_active=True, stock__lt=limit).order_by("stock", "id")
+    return [Product._make(row) for row in rows.values_list(*_COLUMNS)]
+
+
+def create_product(draft: ProductDraft) -> Product:
+    """Raises InvalidArgument with the bad fields, AlreadyExists when the SKU is taken."""
+    now = timezone.now()
+    row = models.Product(**draft._asdict(), created_at=now, updated_at=now)
+    validate(row)
+    with _sku_is_free(draft.sku):
+        row.save(force_insert=True)
+    return _entity(row)
+
+
+def update_product(product_id: int, version: int, changes: ProductChanges) -> Product:
+    """Write the changes if the row still has that version.
+
+    Raises NotFound, Aborted for a stale version, InvalidArgument with the bad fields, AlreadyExists when the SKU
+    is taken.
+    """
+    row = models.Product.objects.filter(pk=product_id).first()
+    if row is None:
+        raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
+    values = {name: value for name, value in changes._asdict().items() if value is not None}
+    for name, value in values.items():
+        setattr(row, name, value)
+    validate(row)
+    row.updated_at = timezone.now()
+    with _sku_is_free(row.sku):
+        written = models.Product.objects.filter(pk=product_id, version=version).update(
+            **values, version=F("version") + 1, updated_at=row.updated_at
+        )
+    if not written:
+        raise Aborted(
+            "The product was changed by somebody else: read it again, then try again.", reason="STALE_VERSION"
+        )
+    row.version = version + 1
+    return _entity(row)
+
+
+def upsert_products(drafts: Sequence[ProductDraft]) -> None:
+    """Write a chunk by SKU: new ones are created, known ones get the draft's values and a new version.
+
+    The drafts must have been validated (`draft_errors`), and each SKU stands once in the chunk.
+    """
+    now = timezone.now()
+    known = dict(models.Product.objects.filter(sku__in=[d.sku for d in drafts]).values_list("sku", "version"))
+    models.Product.objects.bulk_create(
+        [
+            models.Product(**d._asdict(), created_at=now, updated_at=now, version=known.get(d.sku, 0) + 1)
+            for d in drafts
+        ],
+        update_conflicts=True,
+        unique_fields=["sku"],
+        update_fields=["name", "description", "price", "currency", "stock", "version", "updated_at"],
+    )
+
+
+def draft_errors(draft: ProductDraft) -> dict[str, str]:
+    """What is wrong with a draft, by field; empty when it can be written."""
+    now = timezone.now()
+    try:
+        validate(models.Product(**draft._asdict(), created_at=now, updated_at=now))
+    except InvalidArgument as error:
+        return error.fields
+    return {}
+
+
+@contextmanager
+def _sku_is_free(sku: str) -> Iterator[None]:
+    """Only the database can tell without a race whether a SKU is taken; its refusal becomes AlreadyExists."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        raise AlreadyExists(
+            f"There is a product with the SKU {sku!r} already.",
+            fields={"sku": "is taken"},
+            reason="SKU_TAKEN",
+        ) from None
+
+
+def _sold(search: str) -> QuerySet[models.Product]:
+    rows = models.Product.objects.filter(is_active=True)
+    if "\0" in search or len(search) > 200:
+        raise InvalidArgument(
+            "This cannot be searched for.", fields={"search": "200 characters at most, none NUL"}
+        )
+    return rows.filter(Q(name__icontains=search) | Q(sku__icontains=search)) if search else rows
+
+
+def _after(product_id: int, limit: int) -> list[Product]:
+    rows = models.Product.objects.filter(pk__gt=product_id).order_by("pk").values_list(*_COLUMNS)
+    return [Product._make(row) for row in rows[:limit]]
+
+
+def _entity(row: models.Product) -> Product:
+    return Product._make(getattr(row, name) for name in _COLUMNS)

@@ -1,0 +1,29 @@
+"""What the catalog does by the clock."""
+
+from celery import shared_task
+from celery.schedules import crontab
+from django.conf import settings
+from django.core.mail import send_mail
+
+from apps.accounts import public as accounts
+from apps.catalog import repository
+from apps.catalog.entities import Product
+
+LOW = 5  # in stock; fewer are reported
+
+
+@shared_task(name="catalog.report_low_stock")
+def report_low_stock() -> None:
+    """Mail the staff what is about to run out; no mail when nothing is."""
+    products = repository.low_stock(LOW)
+    recipients = accounts.staff_emails()
+    if products and recipients:
+        subject = f"{settings.EMAIL_SUBJECT_PREFIX}{len(products)} product(s) low in stock"
+        send_mail(subject, "\n".join(map(_line, products)), None, recipients)
+
+
+def _line(product: Product) -> str:
+    return f"{product.stock:>5}  {product.sku}  {product.name}"
+
+
+SCHEDULE = {"low-stock-report": {"task": "catalog.report_low_stock", "schedule": crontab(hour="6", minute="0")}}

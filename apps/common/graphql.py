@@ -1,0 +1,108 @@
+"""What the domains' GraphQL types are made of."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import graphene
+from django.http import HttpRequest
+
+from apps.common.actor import Actor
+from apps.common.loaders import Loaders
+from apps.common.pages import Keyset, Page
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Context(Protocol):
+    """`info.context`: one a request."""
+
+    request: HttpRequest
+    actor: Actor
+    loaders: Loaders
+
+
+class Info(Protocol):
+    """What a resolver needs of graphql-core's GraphQLResolveInfo."""
+
+    @property
+    def context(self) -> Context: ...
+
+
+def cost(points: int) -> Callable[[F], F]:
+    """Say what a resolver costs, in points, where it is not the usual 1 of a field that holds objects."""
+
+    def mark(resolver: F) -> F:
+        resolver.cost = points  # type: ignore[attr-defined]
+        return resolver
+
+    return mark
+
+
+class PageInfo(graphene.ObjectType):
+    has_next_page = graphene.Boolean(required=True)
+    has_previous_page = graphene.Boolean(required=True)
+    start_cursor = graphene.String()
+    end_cursor = graphene.String()
+
+    def resolve_start_cursor(root: "Connection", info: Info) -> str | None:
+        return root.keyset.token(root.page.items[0]) if root.page.items else None
+
+    def resolve_end_cursor(root: "Connection", info: Info) -> str | None:
+        return root.keyset.token(root.page.items[-1]) if root.page.items else None
+
+
+class Edge(NamedTuple):
+    node: Any
+    keyset: Keyset
+
+
+class Connection(NamedTuple):
+    """A page as GraphQL shows it. Cursors and the count are made only when they are asked for."""
+
+    page: Page[Any]
+    keyset: Keyset
+    has_previous_page: bool
+    count: Callable[[], int]
+
+    @property
+    def has_next_page(self) -> bool:
+        return bool(self.page.next_token)
+
+    @property
+    def page_info(self) -> "Connection":
+        return self
+
+    @property
+    def edges(self) -> list[Edge]:
+        return [Edge(item, self.keyset) for item in self.page.items]
+
+
+def connection_type(node: type[graphene.ObjectType]) -> type[graphene.ObjectType]:
+    """The connection and edge types over a node, after https://relay.dev/graphql/connections.htm."""
+    name = node.__name__
+
+    def resolve_cursor(root: Edge, info: Info) -> str:
+        return root.keyset.token(root.node)
+
+    def resolve_total_count(root: Connection, info: Info) -> int:
+        return root.count()
+
+    edge = type(
+        f"{name}Edge",
+        (graphene.ObjectType,),
+        {
+            "node": graphene.Field(node, required=True),
+            "cursor": graphene.String(required=True),
+            "resolve_cursor": resolve_cursor,
+        },
+    )
+    return type(
+        f"{name}Connection",
+        (graphene.ObjectType,),
+        {
+            "edges": graphene.List(graphene.NonNull(edge), required=True),
+            "page_info": graphene.Field(PageInfo, required=True),
+            "total_count": graphene.Int(required=True, description="Counted only when asked for."),
+            "resolve_total_count": cost(10)(resolve_total_count),
+        },
+    )

@@ -1,0 +1,185 @@
+"""What happens around every call, in this order; unary and streaming alike.
+
+1. request id    taken over or made, on every log line, back in the trailing metadata
+2. deadline      the client's, or a default; past it, queries are cancelled (work.py)
+3. access line   logger `access.grpc`: method, code, milliseconds, actor
+4. errors        DomainError -> status with details; anything else -> INTERNAL, masked and logged
+5. authentication, then the method's rule (`@allow`); no rule, no call
+6. parsing       bytes that are no message are the client's fault: INVALID_ARGUMENT
+7. connections   given back when the call ends, after a stream's last message too
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import grpc
+import structlog
+from django.core.cache import caches
+from django.db import InterfaceError, OperationalError, close_old_connections
+from google.protobuf.message import DecodeError
+
+from apps.common import call
+from apps.common.actor import NOBODY, Actor, Rule, anyone, require
+from apps.common.errors import DomainError, InvalidArgument, Unavailable
+from apps.common.grpc.auth import Authenticator
+from apps.common.grpc.errors import DETAILS_KEY, to_status
+from apps.common.grpc.work import Watchdog
+
+REQUEST_ID_KEY = call.REQUEST_ID_HEADER.lower()
+HEALTH = "/grpc.health.v1.Health/"
+_NEVER = 1e9  # seconds; grpc reports the lack of a deadline as more than this
+
+access_log = structlog.get_logger("access.grpc")
+log = structlog.get_logger("grpc")
+
+
+class Chain(grpc.ServerInterceptor):
+    """The one interceptor of the server. Health checks pass it by: they come every second, without a token."""
+
+    def __init__(self, authenticate: Authenticator, default_deadline: float) -> None:
+        self.authenticate = authenticate
+        self.default_deadline = default_deadline  # seconds
+        self.watchdog = Watchdog()
+        self.caches = [(alias, caches[alias]) for alias in caches]
+        self._methods: dict[str, grpc.RpcMethodHandler] = {}
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
+        known = self._methods.get(details.method)
+        if known is not None:
+            return known
+        handler = continuation(details)
+        if handler is None or details.method.startswith(HEALTH):
+            return handler
+        wrapped = self._methods[details.method] = _Method(self, details.method, handler).handler()
+        return wrapped
+
+
+class _Method:
+    """One method of a service, and the chain around it."""
+
+    def __init__(self, chain: Chain, name: str, inner: grpc.RpcMethodHandler) -> None:
+        self.chain = chain
+        self.name = name
+        self.domain = name.strip("/").partition(".")[0]
+        self.inner = inner
+        self.behavior = _behavior(inner)
+        self.rule: Rule = getattr(self.behavior, "allowed", anyone if self.domain == "grpc" else _no_one)
+
+    def handler(self) -> grpc.RpcMethodHandler:
+        """The handler to serve instead. It parses the request itself, as grpc answers INTERNAL when that fails."""
+        kinds = {
+            (False, False): grpc.unary_unary_rpc_method_handler,
+            (False, True): grpc.unary_stream_rpc_method_handler,
+            (True, False): grpc.stream_unary_rpc_method_handler,
+            (True, True): grpc.stream_stream_rpc_method_handler,
+        }
+        kind = kinds[self.inner.request_streaming, self.inner.response_streaming]
+        answer = self.answer_stream if self.inner.response_streaming else self.answer
+        return kind(answer, response_serializer=self.inner.response_serializer)
+
+    def answer(self, request: Any, context: grpc.ServicerContext) -> Any:
+        unit = _Unit(self, context)
+        try:
+            unit.admit()
+            return self.behavior(self.parse(request), context)
+        except Exception as error:
+            unit.fail(error)
+        finally:
+            unit.close()
+
+    def answer_stream(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+        unit = _Unit(self, context)
+        try:
+            unit.admit()
+            for response in self.behavior(self.parse(request), context):
+                yield response
+                unit.work.check()
+        except GeneratorExit:  # the client left
+            unit.code = "CANCELLED"
+            raise
+        except Exception as error:
+            unit.fail(error)
+        finally:
+            unit.close()
+            close_old_connections()
+
+    def parse(self, request: Any) -> Any:
+        if self.inner.request_streaming:
+            return map(self._parse, request)
+        return self._parse(request)
+
+    def _parse(self, data: bytes) -> Any:
+        try:
+            return self.inner.request_deserializer(data)
+        except DecodeError:
+            raise InvalidArgument("The request is not the message this method takes.", reason="MALFORMED") from None
+
+
+class _Unit:
+    """One call, from its first byte to its access line."""
+
+    def __init__(self, method: _Method, context: grpc.ServicerContext) -> None:
+        self.started = time.perf_counter()
+        self.method = method
+        self.context = context
+        self.code = "OK"
+        self.actor: Actor = NOBODY
+        self.metadata = dict(context.invocation_metadata())
+        remaining = context.time_remaining()
+        seconds = method.chain.default_deadline if remaining is None or remaining > _NEVER else remaining
+        self.request_id = call.start(self.metadata.get(REQUEST_ID_KEY), seconds=seconds)
+        context.set_trailing_metadata(((REQUEST_ID_KEY, self.request_id),))
+        for alias, cache in method.chain.caches:
+            caches[alias] = cache  # each call runs in a new context, where Django would connect anew
+        self.work = method.chain.watchdog.begin(context, time.monotonic() + seconds)
+
+    def admit(self) -> None:
+        """Raise unless the caller may call this method now."""
+        self.work.check()
+        self.actor = self.method.chain.authenticate(self.method.name, self.metadata, self.context)
+        call.set_actor(self.actor)
+        require(self.actor, self.method.rule)
+
+    def fail(self, error: Exception) -> NoReturn:
+        """End the call with the status that fits."""
+        if self.context.code() is not None:  # the handler called abort() or set_code() itself
+            self.code = self.context.code().name
+            self.context.abort(self.context.code(), (self.context.details() or b"").decode())
+        if self.work.is_over():
+            self._abort("DEADLINE_EXCEEDED" if self.context.is_active() else "CANCELLED", "Nobody waits any more.")
+        if isinstance(error, OperationalError | InterfaceError):
+            log.error("database error", method=self.method.name, exc_info=error)
+            error = Unavailable("The database does not answer now. Try again later.", reason="DATABASE")
+        if not isinstance(error, DomainError) or error.code not in grpc.StatusCode.__members__:
+            log.error("unexpected error", method=self.method.name, exc_info=error)
+            self._abort("INTERNAL", f"Internal error; the log has it under request id {self.request_id}.")
+        status = to_status(error, self.method.domain)
+        self._abort(error.code, status.message, (DETAILS_KEY, status.details))
+
+    def _abort(self, code: str, message: str, *metadata: tuple[str, str | bytes]) -> NoReturn:
+        self.code = code
+        self.context.set_trailing_metadata(((REQUEST_ID_KEY, self.request_id), *metadata))
+        self.context.abort(grpc.StatusCode[code], message)
+
+    def close(self) -> None:
+        self.method.chain.watchdog.end(self.work)
+        access_log.info(
+            "call",
+            method=self.method.name,
+            code=self.code,
+            ms=round((time.perf_counter() - self.started) * 1000, 1),
+            actor=str(self.actor),
+        )
+
+
+def _behavior(handler: grpc.RpcMethodHandler) -> Callable[..., Any]:
+    return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+
+
+def _no_one(actor: Actor) -> bool:
+    return False

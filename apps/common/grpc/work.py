@@ -1,0 +1,131 @@
+"""Work for nobody stops: past its deadline, or once its caller has gone, a call's queries are cancelled.
+
+Setting a statement timeout would cost each call a round trip. Here a call only enters a set, each query names
+the connection it runs on, and one thread looks at the calls in flight twenty times a second.
+"""
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Protocol
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from apps.common.errors import DeadlineExceeded
+
+LOOK_EVERY = 0.05  # seconds
+CANCEL_TIMEOUT = 1.0  # seconds, for the message that cancels
+
+
+class Client(Protocol):
+    """The part of a gRPC context that tells whether anybody still waits."""
+
+    def is_active(self) -> bool: ...
+
+
+class Work:
+    """One call in flight."""
+
+    def __init__(self, client: Client, deadline: float) -> None:
+        self.client = client
+        self.deadline = deadline  # on the clock of time.monotonic()
+        self._lock = threading.Lock()  # held while cancelling, so that no later query is hit
+        self._runs_on: BaseDatabaseWrapper | None = None
+
+    def is_over(self) -> bool:
+        """Whether nobody waits for the result any more."""
+        return time.monotonic() > self.deadline or not self.client.is_active()
+
+    def check(self) -> None:
+        """Raise DeadlineExceeded when nobody waits for the result any more."""
+        if self.is_over():
+            raise DeadlineExceeded("The caller no longer waits for this.")
+
+    def query(self, connection: BaseDatabaseWrapper, execute: Callable[[], Any]) -> Any:
+        """Run one statement so that `cancel_query` can reach it."""
+        self.check()
+        self._runs_on = connection
+        try:
+            return execute()
+        finally:
+            with self._lock:
+                self._runs_on = None
+
+    def cancel_query(self) -> None:
+        """End the statement that runs now, if one does; its thread gets the database's error."""
+        with self._lock:
+            if self._runs_on is not None:
+                _cancel(self._runs_on)
+
+
+class Watchdog:
+    """The calls in flight of this process, and the thread that ends those that are over."""
+
+    def __init__(self) -> None:
+        self._works: set[Work] = set()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def begin(self, client: Client, deadline: float) -> Work:
+        """Watch over the work this thread begins, until `end`."""
+        work = Work(client, deadline)
+        self._works.add(work)
+        _current.set(work)
+        if not self._wake.is_set():
+            self._wake.set()
+        if self._thread is None:
+            self._start()
+        return work
+
+    def end(self, work: Work) -> None:
+        self._works.discard(work)
+        _current.set(None)
+
+    def _start(self) -> None:
+        guard_queries()
+        self._thread = threading.Thread(target=self._run, name="grpc-watchdog", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while self._wake.wait():
+            self._wake.clear()
+            while self._works:
+                for work in tuple(self._works):
+                    if work.is_over():
+                        work.cancel_query()
+                time.sleep(LOOK_EVERY)
+
+
+_current: ContextVar[Work | None] = ContextVar("work", default=None)
+
+
+def guard_queries() -> None:
+    """Have every connection of this process ask, before each query, whether somebody still waits."""
+    connection_created.connect(_guard, dispatch_uid="apps.common.grpc.work")
+    for connection in connections.all(initialized_only=True):
+        _guard(connection)
+
+
+def _guard(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    if _run_guarded not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_run_guarded)
+
+
+def _run_guarded(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    work = _current.get()
+    if work is None:
+        return execute(sql, params, many, context)
+    return work.query(context["connection"], lambda: execute(sql, params, many, context))
+
+
+def _cancel(connection: BaseDatabaseWrapper) -> None:
+    # The connection may break at this very moment; then there is nothing left to cancel.
+    with contextlib.suppress(Exception):
+        if connection.vendor == "postgresql":
+            connection.connection.cancel_safe(timeout=CANCEL_TIMEOUT)
+        elif connection.vendor == "sqlite":
+            connection.connection.interrupt()

@@ -1,0 +1,60 @@
+"""Gives the queue's due tasks to the broker."""
+
+import threading
+
+import structlog
+from celery import Celery
+from django.db import DatabaseError, InterfaceError, close_old_connections
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from apps.infra import heartbeat, queue
+
+log = structlog.get_logger("relay")
+
+IDLE = 0.1  # seconds between two looks at an empty queue
+DOWN = 1.0  # seconds until the next try while the broker or the database is down
+
+
+def run(app: Celery, stop: threading.Event) -> None:
+    """Publish until told to stop. A broker or database that is down is waited for."""
+    while not stop.is_set():
+        try:
+            heartbeat.note("relay", at_most_every=10)
+            wait = 0.0 if publish_due(app) else IDLE
+        except (OperationalError, RedisError, OSError, DatabaseError, InterfaceError) as error:
+            log.warning("waiting", error=type(error).__name__)
+            close_old_connections()
+            wait = DOWN
+        stop.wait(wait)
+
+
+def publish_due(app: Celery) -> int:
+    """Publish one batch; returns how many tasks were due.
+
+    Raises what the broker's client raises when it is down; nothing is lost then, the rows stay due.
+    """
+    batch = queue.claim_due()
+    published = [message.task_id for message in batch if _publish(app, message)]
+    queue.mark_published(published)
+    return len(batch)
+
+
+def _publish(app: Celery, message: queue.Message) -> bool:
+    try:
+        app.send_task(
+            message.task,
+            message.args,
+            message.kwargs,
+            task_id=message.task_id,
+            headers=message.headers,
+            retries=message.retries,
+            ignore_result=True,
+        )
+    except (OperationalError, RedisError, OSError):
+        raise
+    except Exception as error:
+        log.exception("cannot be published", task=message.task, task_id=message.task_id)
+        queue.park(message.task_id, f"It cannot be published: {error!r}")
+        return False
+    return True

@@ -1,0 +1,41 @@
+"""The Celery application. Tasks are declared with `@shared_task` in a domain's `tasks.py`."""
+
+import os
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+
+from celery import Celery, signals
+from django.conf import settings
+
+TIME_LIMIT = 300  # seconds a task may run
+
+app = Celery(settings.PROJECT_SLUG, task_cls="apps.infra.task:Task")
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    broker_connection_retry_on_startup=True,
+    # A message whose worker died comes back after this; it must outlast the longest task.
+    broker_transport_options={
+        "visibility_timeout": TIME_LIMIT + 30,
+        "socket_timeout": settings.REDIS_TIMEOUT,
+        "socket_connect_timeout": settings.REDIS_TIMEOUT,
+    },
+    task_publish_retry=False,  # the relay tries again by itself
+    task_default_queue=settings.PROJECT_SLUG,
+    task_serializer="json",
+    accept_content=["json"],
+    task_time_limit=TIME_LIMIT,
+    task_soft_time_limit=TIME_LIMIT - 10,
+    task_ignore_result=True,
+    result_expires=None,
+    worker_prefetch_multiplier=1,  # a slow task must not hold others that wait behind it
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    beat_scheduler="apps.infra.scheduler:Scheduler",
+    timezone=settings.CELERY_TIMEZONE,
+)
+app.autodiscover_tasks(lambda: ["apps.infra", *settings.DOMAINS.values()])
+
+
+@signals.setup_logging.connect
+def _keep_logging(**_: Any) -> None:
+    """Settings have configured logging; without a receiver Celery would do it again, its own way."""

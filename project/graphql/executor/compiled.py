@@ -1,0 +1,133 @@
+"""Execution by generated code: one Python function for each selection set, kept with the document."""
+
+import datetime
+import decimal
+import enum
+import uuid
+from typing import Any
+
+from graphql import (
+    DirectiveNode,
+    FieldNode,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    OperationDefinitionNode,
+    Undefined,
+    VariableNode,
+    Visitor,
+    default_field_resolver,
+    visit,
+)
+from graphql.execution.execute import invalid_return_type_error
+from graphql.execution.values import get_argument_values
+from graphql.pyutils import Path
+
+from project.graphql.executor.cache import BoundedCache
+from project.graphql.executor.deferred import DeferredExecutionContext
+from project.graphql.executor.plans import DocumentPlans, FieldPlan
+
+PLANS_KEPT = 512
+IMMUTABLE = (
+    str, int, float, bool, bytes, type(None), decimal.Decimal, uuid.UUID, enum.Enum, datetime.date, datetime.time
+)  # fmt: skip
+
+_plans: BoundedCache[DocumentPlans] = BoundedCache(PLANS_KEPT)
+_conditions: BoundedCache["Conditions"] = BoundedCache(PLANS_KEPT)
+
+
+class CompiledExecutionContext(DeferredExecutionContext):
+    """DeferredExecutionContext's results from generated code.
+
+    Abstract types, `is_type_of` and whatever else the plans do not know are left to graphql-core's own code,
+    field by field; an operation with middleware, another default resolver or awaitables is so as a whole.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.compiles = (
+            self.synchronous and self.middleware_manager is None and self.field_resolver is default_field_resolver
+        )
+        self._arguments: dict[FieldPlan, dict[str, Any]] = {}
+        self.info_of_operation = (
+            self.schema,
+            self.fragments,
+            self.root_value,
+            self.operation,
+            self.variable_values,
+            self.context_value,
+            self.is_awaitable,
+        )
+        if self.compiles:
+            self.plans = plans_for(self)
+
+    def execute_field(
+        self, parent_type: GraphQLObjectType, source: Any, field_nodes: list[FieldNode], path: Path
+    ) -> Any:
+        """Execute one field by its plan."""
+        if not self.compiles:
+            return super().execute_field(parent_type, source, field_nodes, path)
+        plan = self.plans.field(self, parent_type, field_nodes)
+        return plan.execute(self, source, path.prev) if plan else Undefined
+
+    def execute_field_stock(
+        self, parent_type: GraphQLObjectType, source: Any, field_nodes: list[FieldNode], path: Path
+    ) -> Any:
+        """Execute one field by graphql-core's code, which comes back here for the objects it finds."""
+        return super().execute_field(parent_type, source, field_nodes, path)
+
+    def complete_object_value(
+        self,
+        return_type: GraphQLObjectType,
+        field_nodes: list[FieldNode],
+        info: GraphQLResolveInfo,
+        path: Path,
+        result: Any,
+    ) -> Any:
+        """Complete an object by its plan. Raises GraphQLError when it is not of the type."""
+        if not self.compiles:
+            return super().complete_object_value(return_type, field_nodes, info, path, result)
+        plan = self.plans.object(return_type, field_nodes)
+        if return_type.is_type_of and not return_type.is_type_of(result, info):
+            raise invalid_return_type_error(return_type, result, field_nodes)
+        return plan.run(self, result, path)
+
+    def arguments(self, plan: FieldPlan) -> dict[str, Any]:
+        """The arguments of a field, coerced once a request unless a resolver could change them."""
+        arguments = self._arguments.get(plan)
+        if arguments is None:
+            arguments = get_argument_values(plan.field, plan.nodes[0], self.variable_values)
+            if all(isinstance(value, IMMUTABLE) for value in arguments.values()):
+                self._arguments[plan] = arguments
+        return arguments
+
+
+class Conditions(Visitor):
+    """The variables that decide what @skip and @include leave of a document."""
+
+    def __init__(self, operation: OperationDefinitionNode, fragments: dict[str, Any]) -> None:
+        super().__init__()
+        # The cache goes by identity, so these must live as long as this does.
+        self.anchors = (operation, *fragments.values())
+        self.names: set[str] = set()
+        for definition in self.anchors:
+            visit(definition, self)
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        if node.name.value in ("skip", "include"):
+            for argument in node.arguments:
+                if isinstance(argument.value, VariableNode):
+                    self.names.add(argument.value.name.value)
+
+
+def plans_for(context: CompiledExecutionContext) -> DocumentPlans:
+    """The plans for what the context is to execute."""
+    document = (context.operation, *context.fragments.values())
+    identity = tuple(map(id, document))
+    conditions = _conditions.get_or_make(identity, lambda: Conditions(context.operation, context.fragments))
+    chosen = tuple((name, truth(context.variable_values.get(name))) for name in sorted(conditions.names))
+    anchors = (context.schema, *document)
+    return _plans.get_or_make((id(context.schema), *identity, chosen), lambda: DocumentPlans(anchors))
+
+
+def truth(value: Any) -> bool | None:
+    return None if value is None else bool(value)

@@ -1,0 +1,344 @@
+"""How the selection sets of one document are executed, worked out once and kept with the document.
+
+A plan knows the schema and the document, never a request: what belongs to a request comes in as the context.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from graphene.types.resolver import dict_or_attr_resolver
+from graphql import (
+    FieldNode,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLResolveInfo,
+    GraphQLScalarType,
+    TypeNameMetaFieldDef,
+    Undefined,
+    default_field_resolver,
+    get_named_type,
+    is_leaf_type,
+    is_object_type,
+)
+from graphql.execution.execute import get_field_def
+from graphql.pyutils import Path, is_iterable
+
+from apps.common import call
+from apps.common.loaders import Deferred
+from project.graphql.executor import source
+from project.graphql.executor.deferred import Pending, not_iterable, watched
+
+OBJECTS_BEFORE_COMPILING = 2
+FIELDS_COMPILED_AT_MOST = 200
+CLASSES_KNOWN_AT_MOST = 64
+
+Context = Any  # a CompiledExecutionContext; its module imports this one
+Fields = dict[str, list[FieldNode]]
+
+new_path = partial(tuple.__new__, Path)
+new_info = partial(tuple.__new__, GraphQLResolveInfo)
+
+
+class DocumentPlans:
+    """The plans of one document, for one schema and one choice of what @skip and @include leave.
+
+    They are made on first use, because what a document says is unbounded by what its data need.
+    """
+
+    def __init__(self, anchors: tuple[object, ...]) -> None:
+        # The cache goes by identity, so these must live as long as the plans do.
+        self.anchors = anchors
+        self.objects: dict[tuple[Any, ...], ObjectPlan] = {}
+        self.fields: dict[tuple[Any, ...], FieldPlan] = {}
+
+    def object(self, type_: GraphQLObjectType, nodes: list[FieldNode]) -> "ObjectPlan":
+        """The plan for objects of the type that the fields select."""
+        key = (type_, *map(id, nodes))
+        plan = self.objects.get(key)
+        return plan or self.objects.setdefault(key, ObjectPlan(self, type_, nodes))
+
+    def field(self, context: Context, parent: GraphQLObjectType, nodes: list[FieldNode]) -> "FieldPlan | None":
+        """The plan for one field; None when the type has no such field."""
+        key = (parent, *map(id, nodes))
+        plan = self.fields.get(key)
+        if plan is None:
+            field = get_field_def(context.schema, parent, nodes[0])
+            if not field:
+                return None
+            plan = self.fields.setdefault(key, FieldPlan(self, parent, field, nodes))
+        return plan
+
+
+class Getters(dict[type, Callable[[Any], Any] | None]):
+    """For each class of sources what reads all plain fields in one go; None where that could run code."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self._names = names
+        self._getter = getter_of(names)
+
+    def __missing__(self, class_: type) -> Callable[[Any], Any] | None:
+        getter = self._getter if is_plain_row(class_, self._names) else None
+        if len(self) < CLASSES_KNOWN_AT_MOST:
+            self[class_] = getter
+        return getter
+
+
+def getter_of(names: tuple[str, ...]) -> Callable[[Any], Any]:
+    return attrgetter(*names) if names else lambda _source: ()
+
+
+_field_descriptor = type(GraphQLResolveInfo.__dict__["field_name"])
+
+
+def is_plain_row(class_: type, names: tuple[str, ...]) -> bool:
+    """Whether it is a named tuple class for which reading the names off an instance is no more than that."""
+    return (
+        issubclass(class_, tuple)
+        and class_.__getattribute__ is tuple.__getattribute__
+        and all(type(static_attribute(class_, name)) is _field_descriptor for name in names)
+    )
+
+
+def static_attribute(class_: type, name: str) -> Any:
+    return next((base.__dict__[name] for base in class_.__mro__ if name in base.__dict__), None)
+
+
+class ObjectPlan:
+    """How objects of one type are completed: the first few field by field, then by generated code."""
+
+    def __init__(self, plans: DocumentPlans, type_: GraphQLObjectType, nodes: list[FieldNode]) -> None:
+        self.run: source.Run = self._run_by_field
+        self._plans = plans
+        self._type = type_
+        self._nodes = nodes
+        self._fields: list[FieldPlan] | None = None
+        self._objects = 0
+
+    def fields(self, context: Context) -> "list[FieldPlan]":
+        """The plans of the selected fields. Raises GraphQLError for a bad @skip or @include."""
+        if self._fields is None:
+            selected: Fields = context.collect_subfields(self._type, self._nodes)
+            plans = (self._plans.field(context, self._type, nodes) for nodes in selected.values())
+            self._fields = [plan for plan in plans if plan]
+        return self._fields
+
+    def _run_by_field(self, context: Context, value: Any, path: Path) -> Any:
+        if value is None or value is Undefined:
+            return None
+        if isinstance(value, Exception):
+            raise value
+        fields = self.fields(context)
+        self._objects += 1
+        if self._objects > OBJECTS_BEFORE_COMPILING and len(fields) <= FIELDS_COMPILED_AT_MOST:
+            self.run = compiled(fields)
+            return self.run(context, value, path)
+        results: dict[str, Any] = {}
+        for field in fields:
+            result = results[field.key] = field.execute(context, value, path)
+            if result.__class__ is Pending:
+                result.container = results
+        return results
+
+
+def compiled(fields: "list[FieldPlan]") -> source.Run:
+    slots = [field.slot() for field in fields]
+    names = tuple(field.attribute for field, slot in zip(fields, slots, strict=True) if slot.kind == source.READ)
+    return source.generate(slots, Getters(names))
+
+
+class Position:
+    """A place in the result: what completes a value there, and whether it may be null."""
+
+    __slots__ = ("message", "nodes", "nullable", "run", "target", "type")
+
+    def __init__(self, plan: "FieldPlan", type_: Any) -> None:
+        self.type = type_
+        self.nodes = plan.nodes
+        self.nullable = not isinstance(type_, GraphQLNonNull)
+        self.message = f"Cannot return null for non-nullable field {plan.parent.name}.{plan.name}."
+        self.target = target(plan, type_ if self.nullable else type_.of_type)
+
+    def complete(self, context: Context, value: Any, path: Path) -> Any:
+        """Complete a value that may be null. Raises TypeError where it must not."""
+        completed = self.target.run(context, value, path)
+        if completed is None and not self.nullable:
+            raise TypeError(self.message)
+        return completed
+
+
+class LeafTarget:
+    def __init__(self, type_: Any) -> None:
+        self.type = type_
+
+    def run(self, context: Context, value: Any, _path: Any) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None or value is Undefined:
+            return None
+        return context.complete_leaf_value(self.type, value)
+
+
+class ListTarget:
+    def __init__(self, plan: "FieldPlan", type_: GraphQLList[Any]) -> None:
+        self.plan = plan
+        self.item = Position(plan, type_.of_type)
+
+    def run(self, context: Context, value: Any, path: Path) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None or value is Undefined:
+            return None
+        if not is_iterable(value):
+            raise not_iterable(self.plan.parent.name, self.plan.name)
+        position, target, nullable = self.item, self.item.target, self.item.nullable
+        completed: list[Any] = []
+        append = completed.append
+        for index, item in watched(value):
+            item_path = new_path((path, index, None))
+            try:
+                if item.__class__ is Deferred:
+                    result = context.suspend(item, item_path, position.type, position.nodes, position.complete)
+                else:
+                    result = target.run(context, item, item_path)
+                if result is None and not nullable:
+                    raise TypeError(position.message)
+            except Exception as raw_error:
+                result = context.fail(raw_error, position.nodes, position.type, item_path)
+            append(result)
+            if result.__class__ is Pending:
+                result.container = completed
+        return completed
+
+
+def target(plan: "FieldPlan", type_: Any) -> Any:
+    """What completes values of a nullable type."""
+    if isinstance(type_, GraphQLList):
+        return ListTarget(plan, type_)
+    if is_leaf_type(type_):
+        return LeafTarget(type_)
+    return plan.plans.object(type_, plan.nodes)
+
+
+def is_known(type_: Any) -> bool:
+    """Whether values of the type are completed here; abstract types and `is_type_of` are graphql-core's."""
+    named: Any = get_named_type(type_)
+    return is_leaf_type(named) or (is_object_type(named) and not named.is_type_of)
+
+
+class FieldPlan:
+    """How one field is executed: `execute(context, source, path of the object)`."""
+
+    def __init__(
+        self, plans: DocumentPlans, parent: GraphQLObjectType, field: GraphQLField, nodes: list[FieldNode]
+    ) -> None:
+        self.plans = plans
+        self.parent = parent
+        self.field = field
+        self.nodes = nodes
+        self.name = nodes[0].name.value
+        self.key = nodes[0].alias.value if nodes[0].alias else self.name
+        self.attribute, self.read = reader(field, self.name)
+        self.may_be_called = field.resolve is None
+        self.execute = self._executor()
+
+    def slot(self) -> source.Slot:
+        """The field as the generated code is to treat it."""
+        if self.field is TypeNameMetaFieldDef:
+            return source.Slot(source.CONSTANT, self.key, read=self.parent.name)
+        if self.read is None or not is_known(self.field.type):
+            return source.Slot(source.CALL, self.key, finish=self.execute)
+        type_: Any = self.field.type
+        nullable = not isinstance(type_, GraphQLNonNull)
+        named = type_ if nullable else type_.of_type
+        changes = source.changes(named) if isinstance(named, GraphQLScalarType) else source.ANYTHING_ELSE
+        return source.Slot(source.READ, self.key, changes, nullable, self.read, self.finish)
+
+    def _executor(self) -> source.Run:
+        if self.field is TypeNameMetaFieldDef:
+            return lambda _context, _source, _path: self.parent.name
+        if not is_known(self.field.type):
+            return self._execute_stock
+        self.position = Position(self, self.field.type)
+        return self._execute_resolver if self.read is None else self._execute_default
+
+    def _execute_stock(self, context: Context, source: Any, path: Path | None) -> Any:
+        return context.execute_field_stock(
+            self.parent, source, self.nodes, new_path((path, self.key, self.parent.name))
+        )
+
+    def _execute_default(self, context: Context, source: Any, path: Path | None) -> Any:
+        return self.finish(context, self.read(source), path)
+
+    def finish(self, context: Context, value: Any, parent_path: Path | None) -> Any:
+        """Complete what was read off the source."""
+        path = new_path((parent_path, self.key, self.parent.name))
+        position = self.position
+        try:
+            if self.may_be_called and callable(value):
+                value = value(self.info(context, path))
+            if value.__class__ is Deferred:
+                return context.suspend(value, path, position.type, position.nodes, position.complete)
+            completed = position.target.run(context, value, path)
+            if completed is None and not position.nullable:
+                raise TypeError(position.message)
+        except Exception as raw_error:
+            return context.fail(raw_error, position.nodes, position.type, path)
+        return completed
+
+    def _execute_resolver(self, context: Context, source: Any, parent_path: Path | None) -> Any:
+        path = new_path((parent_path, self.key, self.parent.name))
+        position = self.position
+        try:
+            call.check_deadline()
+            arguments = context.arguments(self) if self.field.args else {}
+            resolve = self.field.resolve or default_field_resolver
+            value = resolve(source, self.info(context, path), **arguments)
+            if value.__class__ is Deferred:
+                return context.suspend(value, path, position.type, position.nodes, position.complete)
+            completed = position.target.run(context, value, path)
+            if completed is None and not position.nullable:
+                raise TypeError(position.message)
+        except Exception as raw_error:
+            return context.fail(raw_error, position.nodes, position.type, path)
+        return completed
+
+    def info(self, context: Context, path: Path) -> GraphQLResolveInfo:
+        """What a resolver is told."""
+        own = (self.name, self.nodes, self.field.type, self.parent, path)
+        return new_info(own + context.info_of_operation)
+
+
+def reader(field: GraphQLField, name: str) -> tuple[str, Callable[[Any], Any] | None]:
+    """The attribute a default resolver reads, and a function that reads it; None for other resolvers.
+
+    The function returns an exception instead of raising it: completing one raises it.
+    """
+    resolve = field.resolve
+    if field.args:
+        return "", None
+    if resolve is None:
+        return name, partial(read_as_core, name)
+    if type(resolve) is partial and resolve.func is dict_or_attr_resolver and not resolve.keywords:
+        attribute, default = resolve.args
+        return attribute, partial(read_as_graphene, attribute, default)
+    return "", None
+
+
+def read_as_core(name: str, source: Any) -> Any:
+    try:
+        return source.get(name) if isinstance(source, Mapping) else getattr(source, name, None)
+    except Exception as error:
+        return error
+
+
+def read_as_graphene(attribute: str, default: Any, source: Any) -> Any:
+    try:
+        if isinstance(source, dict):
+            return source.get(attribute, default)
+        return getattr(source, attribute, default)
+    except Exception as error:
+        return error

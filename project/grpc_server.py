@@ -1,0 +1,182 @@
+"""The gRPC server: built from the settings, drained when it is told to stop."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+
+import grpc
+import structlog
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from apps.common.grpc.auth import Authenticator, parse_tokens
+from apps.common.grpc.interceptors import Chain
+from apps.common.grpc.service import root_handlers
+from project import readiness
+
+READINESS_EVERY = 1.0  # seconds
+LAST_WAIT = 2.0  # seconds for threads to notice that their call was cancelled
+
+log = structlog.get_logger("grpc")
+
+
+class AddressInUse(ImproperlyConfigured):
+    """Another process listens where this server should."""
+
+
+class Server:
+    """One process's gRPC server."""
+
+    def __init__(self, address: str, *, share_port: bool = False) -> None:
+        """Bind to `address` (host:port), together with other processes if `share_port`.
+
+        Raises AddressInUse, and ImproperlyConfigured when the domains' services cannot be served.
+        """
+        self._pool = ThreadPoolExecutor(settings.GRPC_THREADS, thread_name_prefix="grpc")
+        self._server = grpc.server(
+            self._pool,
+            interceptors=[chain()],
+            options=_options(share_port),
+            maximum_concurrent_rpcs=settings.GRPC_MAX_CALLS,
+        )
+        self._health = health.HealthServicer()
+        self._services = root_handlers(self._server)
+        self._stopping = threading.Event()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        if settings.GRPC_REFLECTION:
+            names = (*self._services, health.SERVICE_NAME, reflection.SERVICE_NAME)
+            reflection.enable_server_reflection(names, self._server)
+        self.port = self._bind(address)
+
+    def start(self) -> None:
+        """Begin to serve; health says NOT_SERVING until the stores have answered."""
+        self._set_health(health_pb2.HealthCheckResponse.NOT_SERVING)
+        self._server.start()
+        threading.Thread(target=self._watch_readiness, name="grpc-readiness", daemon=True).start()
+
+    def stop(self) -> None:
+        """Drain: health turns to NOT_SERVING, calls in flight get GRPC_GRACE seconds, then the rest is cancelled."""
+        self._stopping.set()
+        self._health.enter_graceful_shutdown()
+        self._server.stop(settings.GRPC_GRACE).wait()
+        # A call that was cancelled just now has its thread for a moment more; one that never looks would keep it.
+        last = threading.Thread(target=self._pool.shutdown, daemon=True)
+        last.start()
+        last.join(LAST_WAIT)
+        if last.is_alive():
+            log.error("calls did not end within the grace time", grace=settings.GRPC_GRACE)
+
+    def _bind(self, address: str) -> int:
+        try:
+            if not settings.GRPC_TLS_CERT:
+                return self._server.add_insecure_port(address)
+            return self._server.add_secure_port(address, _credentials())
+        except RuntimeError:
+            raise _refusal(address) from None
+
+    def _watch_readiness(self) -> None:
+        while True:
+            problems = readiness.problems()
+            answer = health_pb2.HealthCheckResponse
+            self._set_health(answer.NOT_SERVING if problems else answer.SERVING)
+            if self._stopping.wait(READINESS_EVERY):
+                return
+
+    def _set_health(self, status: int) -> None:
+        for name in ("", *self._services):
+            self._health.set(name, status)
+
+
+def chain() -> Chain:
+    """The interceptor that the settings ask for."""
+    tokens = parse_tokens(settings.GRPC_TOKENS)
+    authenticate = Authenticator(tokens, mutual_tls=bool(settings.GRPC_TLS_CLIENT_CA))
+    return Chain(authenticate, settings.GRPC_DEFAULT_DEADLINE)
+
+
+def serve(address: str, *, share_port: bool = False, stop: threading.Event | None = None) -> None:
+    """Serve until `stop` is set; without one, until SIGTERM or SIGINT.
+
+    Raises what Server raises.
+    """
+    stopped = stop or stop_on_signals()
+    server = Server(address, share_port=share_port)
+    server.start()
+    log.info("gRPC server started", address=address, tls=bool(settings.GRPC_TLS_CERT), pid=os.getpid())
+    stopped.wait()
+    server.stop()
+    log.info("gRPC server stopped", pid=os.getpid())
+
+
+@contextlib.contextmanager
+def hold_port(address: str) -> Iterator[None]:
+    """Keep the port for processes that share it, once it is certain that nobody else has it.
+
+    Raises AddressInUse.
+    """
+    host, _, port = address.rpartition(":")
+    family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+    where = (host.strip("[]"), int(port))
+    with socket.socket(family) as alone, socket.socket(family) as shared:
+        try:
+            alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            alone.bind(where)
+            alone.close()
+            shared.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            shared.bind(where)
+        except OSError:
+            raise _refusal(address) from None
+        yield
+
+
+def stop_on_signals() -> threading.Event:
+    """An event that SIGTERM and SIGINT set; for the main thread to wait on."""
+    stopped = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, handle)
+    return stopped
+
+
+def _refusal(address: str) -> AddressInUse:
+    host, _, port = address.rpartition(":")
+    return AddressInUse(
+        f"Cannot listen on port {port} of {host}: another process has it, or the address is not this machine's."
+        " Stop that process, or set GRPC_PORT."
+    )
+
+
+def _options(share_port: bool) -> list[tuple[str, int]]:
+    return [
+        ("grpc.so_reuseport", int(share_port)),
+        ("grpc.max_receive_message_length", settings.GRPC_MAX_MESSAGE),
+        # Dead peers are found within 40 s; clients may look for dead servers every 10 s.
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        # Connections end now and then, so that clients look at the DNS again and find new servers.
+        ("grpc.max_connection_idle_ms", 300_000),
+        ("grpc.max_connection_age_ms", 1_800_000),
+        ("grpc.max_connection_age_grace_ms", 300_000),
+    ]
+
+
+def _credentials() -> grpc.ServerCredentials:
+    authority = settings.GRPC_TLS_CLIENT_CA
+    return grpc.ssl_server_credentials(
+        [(Path(settings.GRPC_TLS_KEY).read_bytes(), Path(settings.GRPC_TLS_CERT).read_bytes())],
+        root_certificates=Path(authority).read_bytes() if authority else None,
+        require_client_auth=bool(authority),
+    )

@@ -1,0 +1,20 @@
+"""`manage.py relay`: the process that gives queued tasks to the broker."""
+
+import signal
+import threading
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from apps.infra import relay
+from project.celery import app
+
+
+class Command(BaseCommand):
+    help = "Publishes queued tasks to the broker until stopped. Several may run at once."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        relay.run(app, stop)
