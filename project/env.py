@@ -6,6 +6,7 @@ From this declaration come the checks at start, `.env.example` and `docs/setting
 
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -16,6 +17,8 @@ from pydantic import BeforeValidator, Field, FilePath, SecretStr, ValidationErro
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from project.graphql.limits import Limits
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVELOPMENT_KEY = "insecure-development-key"
 
@@ -24,6 +27,19 @@ def _split(value: object) -> object:
     return (
         tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
     )
+
+
+def _limits(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    known = {field.name for field in fields(Limits)}
+    given: dict[str, int] = {}
+    for part in filter(None, value.split(",")):
+        name, _, number = part.strip().partition("=")
+        if name not in known or not number.isdigit() or int(number) < 1:
+            raise ValueError(f"must be name=number pairs, of: {', '.join(sorted(known))}; {part!r} is not")
+        given[name] = int(number)
+    return Limits(**given)
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
@@ -122,6 +138,19 @@ class Env(BaseSettings):
     )
     default_from_email: str = Field("backend@localhost", description="Sender of mail.")
 
+    graphql_limits: Annotated[Limits, NoDecode, BeforeValidator(_limits)] = Field(
+        Limits(), description="Changes to the limits of docs/graphql.md: `depth=15,tokens=3000`."
+    )
+    graphql_introspection: bool | None = Field(
+        None, description="Let clients read the schema, and suggest names. Empty: as DEBUG."
+    )
+    graphql_allowed_documents: Path | None = Field(
+        None, description="A manifest of persisted documents; nothing else is executed then."
+    )
+    graphql_executor: Literal["compiled", "stock"] = Field(
+        "compiled", description="`stock` executes with graphql-core's own interpreter."
+    )
+    graphql_timeout: float = Field(10, gt=0, le=600, description="Seconds a request may take.")
     graphiql: bool | None = Field(None, description="GraphiQL at /graphql. Empty: as DEBUG.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")

@@ -5,10 +5,23 @@ import logging.config
 import sys
 
 import structlog
-from structlog.typing import Processor
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from apps.common import call
+from apps.common.actor import NOBODY
+
+
+def _unit_of_work(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    if identifier := call.request_id():
+        event.setdefault("request_id", identifier)
+    if (actor := call.actor()) != NOBODY:
+        event.setdefault("actor", str(actor))
+    return event
+
 
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
+    _unit_of_work,
     structlog.stdlib.add_logger_name,
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
@@ -51,5 +64,11 @@ def configure(log_format: str, level: str) -> None:
 
 def _renderers(log_format: str) -> list[Processor]:
     if log_format == "json":
-        return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)]
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            pad_event_to=0,
+            exception_formatter=structlog.dev.plain_traceback,  # the default shows local values, secrets among them
+        )
+    ]

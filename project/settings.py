@@ -195,6 +195,11 @@ GRPC_CALL_CERT, GRPC_CALL_KEY = ENV.grpc_call_cert, ENV.grpc_call_key
 
 # GraphQL
 
+GRAPHQL_LIMITS = ENV.graphql_limits
+GRAPHQL_INTROSPECTION = DEBUG if ENV.graphql_introspection is None else ENV.graphql_introspection
+GRAPHQL_EXECUTOR = ENV.graphql_executor
+GRAPHQL_ALLOWED_DOCUMENTS = ENV.graphql_allowed_documents
+GRAPHQL_TIMEOUT = ENV.graphql_timeout
 GRAPHIQL = DEBUG if ENV.graphiql is None else ENV.graphiql
 
 # Logs

@@ -99,7 +99,7 @@ class ChangePassword(graphene.Mutation):
 
 
 class Mutation(graphene.ObjectType):
-    login = Login.Field(required=True)
-    logout = Logout.Field(required=True)
-    register = Register.Field(required=True)
-    change_password = ChangePassword.Field(required=True)
+    login = Login.Field()
+    logout = Logout.Field()
+    register = Register.Field()
+    change_password = ChangePassword.Field()

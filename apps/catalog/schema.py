@@ -113,6 +113,6 @@ class ArchiveProduct(graphene.Mutation):
 
 
 class Mutation(graphene.ObjectType):
-    create_product = CreateProduct.Field(required=True)
-    update_product = UpdateProduct.Field(required=True)
-    archive_product = ArchiveProduct.Field(required=True)
+    create_product = CreateProduct.Field()
+    update_product = UpdateProduct.Field()
+    archive_product = ArchiveProduct.Field()

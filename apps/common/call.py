@@ -5,8 +5,6 @@ import time
 import uuid
 from contextvars import ContextVar
 
-from structlog.contextvars import bind_contextvars
-
 from apps.common.actor import NOBODY, Actor
 from apps.common.errors import DeadlineExceeded
 
@@ -33,7 +31,6 @@ def start(received_id: str | None = None, *, seconds: float | None = None) -> st
     _request_id.set(identifier)
     _actor.set(NOBODY)
     _deadline.set(None if seconds is None else time.monotonic() + seconds)
-    bind_contextvars(request_id=identifier)
     return identifier
 
 
@@ -45,7 +42,6 @@ def actor() -> Actor:
 def set_actor(actor: Actor) -> None:
     """Say on whose behalf the work is done, once the door knows; remote calls and log lines carry it along."""
     _actor.set(actor)
-    bind_contextvars(actor=str(actor))
 
 
 def deadline() -> float | None:

@@ -213,31 +213,38 @@ class _Cache:
         with self._lock:
             self._on_trial.put(key, document)
 
+    def __len__(self) -> int:
+        return len(self._on_trial.documents) + len(self._in_use.documents)
+
+    @property
+    def tokens(self) -> int:
+        return self._on_trial.tokens + self._in_use.tokens
+
 
 class _Segment:
     """The most recently used documents, as many as fit both bounds."""
 
-    def __init__(self, entries: int, tokens: int) -> None:
-        self.entries = entries
-        self.tokens = tokens
-        self._tokens_held = 0
-        self._documents: OrderedDict[str, Document] = OrderedDict()
+    def __init__(self, max_entries: int, max_tokens: int) -> None:
+        self.max_entries = max_entries
+        self.max_tokens = max_tokens
+        self.tokens = 0
+        self.documents: OrderedDict[str, Document] = OrderedDict()
 
     def pop(self, key: str) -> Document | None:
-        document = self._documents.pop(key, None)
+        document = self.documents.pop(key, None)
         if document is not None:
-            self._tokens_held -= document.tokens
+            self.tokens -= document.tokens
         return document
 
     def put(self, key: str, document: Document) -> list[tuple[str, Document]]:
         """Hold the document, and return those that had to leave for it."""
         self.pop(key)
-        self._documents[key] = document
-        self._tokens_held += document.tokens
+        self.documents[key] = document
+        self.tokens += document.tokens
         pushed_out = []
-        while len(self._documents) > self.entries or self._tokens_held > self.tokens:
-            oldest = self._documents.popitem(last=False)
-            self._tokens_held -= oldest[1].tokens
+        while len(self.documents) > self.max_entries or self.tokens > self.max_tokens:
+            oldest = self.documents.popitem(last=False)
+            self.tokens -= oldest[1].tokens
             pushed_out.append(oldest)
         return pushed_out
 

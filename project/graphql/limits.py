@@ -224,7 +224,7 @@ def _fragments_by_name(document: DocumentNode) -> dict[str, FragmentDefinitionNo
 
 def _shapes_of_fragments(fragments: Mapping[str, FragmentDefinitionNode]) -> dict[str, Shape]:
     outlines = {name: _outline(node) for name, node in fragments.items()}
-    uses = {name: {spread.fragment for spread in spreads} for name, (_, spreads) in outlines.items()}
+    uses = {name: dict.fromkeys(at.fragment for at in spreads) for name, (_, spreads) in outlines.items()}
     shapes: dict[str, Shape] = {}
     try:
         for name in TopologicalSorter(uses).static_order():

@@ -7,13 +7,12 @@ from typing import NamedTuple
 
 import grpc
 from django.core.cache import cache
-from google.protobuf import descriptor_pb2, descriptor_pool
 
 from apps.common.actor import NOBODY, Actor
 from apps.common.errors import Unauthenticated, Unavailable
 from apps.common.grpc import assertion
-
-MAX_ATTEMPTS = 4  # of one call, the first included; more is a replay
+from apps.common.grpc.channel import MAX_ATTEMPTS
+from apps.common.grpc.contract import is_idempotent
 
 _HASHED = re.compile(r"sha256=([0-9a-f]{64})")
 
@@ -72,16 +71,6 @@ class Authenticator:
         names = context.auth_context().get("x509_common_name", ())
         name = b"".join(names).decode(errors="replace")
         return Actor(service=name) if name else NOBODY
-
-
-def is_idempotent(method: str) -> bool:
-    """Whether the contract says that the method may be called again: its `option idempotency_level`."""
-    try:
-        found = descriptor_pool.Default().FindMethodByName(method.strip("/").replace("/", "."))  # type: ignore[no-untyped-call]
-    except KeyError:
-        return False
-    level = found.GetOptions().idempotency_level
-    return bool(level != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN)
 
 
 def _refuse_replay(nonce: str, method: str) -> None:

@@ -9,8 +9,8 @@ them are hidden by a nulled ancestor. And a null that bubbles up from a late val
 """
 
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
 
 from graphql import (
     ExecutionContext,
@@ -44,7 +44,6 @@ from apps.common.loaders import Deferred
 
 ITEMS_BETWEEN_CHECKS = 64
 
-Complete = Callable[[Any, Any, Path], Any]
 Fields = dict[str, list[FieldNode]]
 
 
@@ -59,22 +58,35 @@ class ExecutionAborted(BaseException):
 class Pending:
     """An open place in the result. Without a container it lies in a part that has been nulled."""
 
-    __slots__ = ("complete", "container", "deferred", "nodes", "path", "type")
+    __slots__ = ("container", "deferred", "path", "place")
 
-    def __init__(
-        self,
-        deferred: Deferred[Any],
-        path: Path,
-        type_: GraphQLOutputType,
-        nodes: list[FieldNode],
-        complete: Complete,
-    ) -> None:
+    def __init__(self, deferred: Deferred[Any], path: Path, place: "Place") -> None:
         self.deferred = deferred
         self.path = path
-        self.type = type_
-        self.nodes = nodes
-        self.complete = complete
+        self.place = place
         self.container: Any = None
+
+
+class Place(Protocol):
+    """What is known of a place in the result, apart from its path."""
+
+    @property
+    def type(self) -> GraphQLOutputType: ...
+
+    @property
+    def nodes(self) -> list[FieldNode]: ...
+
+    def complete(self, context: Any, value: Any, path: Path) -> Any:
+        """Complete a value that has been loaded. Raises what keeps it from being completed."""
+
+
+class InterpretedPlace(NamedTuple):
+    type: GraphQLOutputType
+    nodes: list[FieldNode]
+    info: GraphQLResolveInfo
+
+    def complete(self, context: Any, value: Any, path: Path) -> Any:
+        return context.complete_value(self.type, self.nodes, self.info, path, value)
 
 
 class Failure(NamedTuple):
@@ -158,7 +170,7 @@ class DeferredExecutionContext(ExecutionContext):
     ) -> dict[str, Any] | None:
         data: dict[str, Any] | None
         try:
-            data = self.execute_fields(root_type, root_value, None, fields)  # type: ignore[assignment]
+            data = self.execute_fields(root_type, root_value, None, fields)
         except GraphQLError as error:
             origin = self._in_flight[1] if self._in_flight else None
             self._failures.append(Failure(error, origin, None))
@@ -210,11 +222,7 @@ class DeferredExecutionContext(ExecutionContext):
         if not self.synchronous:
             return super().complete_value(return_type, field_nodes, info, path, result)
         if result.__class__ is Deferred:
-
-            def complete(_context: Any, value: Any, path: Path) -> Any:
-                return self.complete_value(return_type, field_nodes, info, path, value)
-
-            return self.suspend(result, path, return_type, field_nodes, complete)
+            return self.suspend(result, path, InterpretedPlace(return_type, field_nodes, info))
         if isinstance(result, Exception):
             raise result
         completed = None
@@ -268,28 +276,22 @@ class DeferredExecutionContext(ExecutionContext):
                 value.container = completed
         return completed
 
-    def suspend(
-        self,
-        deferred: Deferred[Any],
-        path: Path,
-        return_type: GraphQLOutputType,
-        field_nodes: list[FieldNode],
-        complete: Complete,
-    ) -> Any:
+    def suspend(self, deferred: Deferred[Any], path: Path, place: Place) -> Any:
         """Leave the place open until the value is loaded; complete it at once if it already is."""
         if deferred.settle():
-            return complete(self, deferred.result(), path)
+            return place.complete(self, deferred.result(), path)
         self._deferred_seen = True
-        pending = Pending(deferred, path, return_type, field_nodes, complete)
+        pending = Pending(deferred, path, place)
         self._pending.append(pending)
         return pending
 
     def fail(
         self, raw_error: Exception, field_nodes: list[FieldNode], return_type: GraphQLOutputType, path: Path
-    ) -> None:
-        """Note an error and let the place be null. Raises GraphQLError where null is not allowed."""
+    ) -> Any:
+        """Note an error and answer null for the place. Raises GraphQLError where null is not allowed."""
         error = located_error(raw_error, field_nodes, path.as_list())
         self.handle_field_error(error, return_type, path)
+        return None
 
     def handle_field_error(self, error: GraphQLError, return_type: GraphQLOutputType, path: Path) -> None:
         """Note an error, or pass it on to the parent where null is not allowed."""
@@ -318,7 +320,7 @@ class DeferredExecutionContext(ExecutionContext):
             try:
                 call.check_deadline()
             except DeadlineExceeded as exceeded:
-                error = located_error(exceeded, pending.nodes, pending.path.as_list())
+                error = located_error(exceeded, pending.place.nodes, pending.path.as_list())
                 raise ExecutionAborted(error) from None
             pending.deferred.fetch()
 
@@ -326,16 +328,17 @@ class DeferredExecutionContext(ExecutionContext):
         if not pending.deferred.settle():
             self._pending.append(pending)
             return
+        value = None
         try:
-            value = pending.complete(self, pending.deferred.result(), pending.path)
+            value = pending.place.complete(self, pending.deferred.result(), pending.path)
         except Exception as raw_error:
-            value = self._fail_late(pending, raw_error)
+            self._fail_late(pending, raw_error)
         if pending.container is not None:
             pending.container[pending.path.key] = value
 
     def _fail_late(self, pending: Pending, raw_error: Exception) -> None:
         try:
-            self.fail(raw_error, pending.nodes, pending.type, pending.path)
+            self.fail(raw_error, pending.place.nodes, pending.place.type, pending.path)
         except GraphQLError as error:
             origin = self._in_flight[1] if self._in_flight else pending.path
             self._in_flight = None
@@ -397,7 +400,7 @@ def watched(items: Any) -> Iterator[tuple[int, Any]]:
 
 def segments(path: Path | None) -> list[Path]:
     """The path's segments from the root down."""
-    found = []
+    found: list[Path] = []
     while path is not None:
         found.append(path)
         path = path.prev

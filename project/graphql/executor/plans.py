@@ -34,6 +34,7 @@ from project.graphql.executor.deferred import Pending, not_iterable, watched
 
 OBJECTS_BEFORE_COMPILING = 2
 FIELDS_COMPILED_AT_MOST = 200
+NO_ARGUMENTS: dict[str, Any] = {}
 CLASSES_KNOWN_AT_MOST = 64
 
 Context = Any  # a CompiledExecutionContext; its module imports this one
@@ -188,30 +189,36 @@ class ListTarget:
         self.item = Position(plan, type_.of_type)
 
     def run(self, context: Context, value: Any, path: Path) -> Any:
+        if type(value) is not list:
+            value = self._items(value)
+            if value is None:
+                return None
+        position, target, nullable = self.item, self.item.target, self.item.nullable
+        completed: list[Any] = []
+        for index, item in watched(value):
+            item_path = new_path((path, index, None))
+            try:
+                if item.__class__ is Deferred:
+                    result = context.suspend(item, item_path, position)
+                else:
+                    result = target.run(context, item, item_path)
+                    if result is None and not nullable:
+                        raise TypeError(position.message)
+            except Exception as raw_error:
+                result = context.fail(raw_error, position.nodes, position.type, item_path)
+            completed.append(result)
+            if result.__class__ is Pending:
+                result.container = completed
+        return completed
+
+    def _items(self, value: Any) -> Any:
         if isinstance(value, Exception):
             raise value
         if value is None or value is Undefined:
             return None
         if not is_iterable(value):
             raise not_iterable(self.plan.parent.name, self.plan.name)
-        position, target, nullable = self.item, self.item.target, self.item.nullable
-        completed: list[Any] = []
-        append = completed.append
-        for index, item in watched(value):
-            item_path = new_path((path, index, None))
-            try:
-                if item.__class__ is Deferred:
-                    result = context.suspend(item, item_path, position.type, position.nodes, position.complete)
-                else:
-                    result = target.run(context, item, item_path)
-                if result is None and not nullable:
-                    raise TypeError(position.message)
-            except Exception as raw_error:
-                result = context.fail(raw_error, position.nodes, position.type, item_path)
-            append(result)
-            if result.__class__ is Pending:
-                result.container = completed
-        return completed
+        return value
 
 
 def target(plan: "FieldPlan", type_: Any) -> Any:
@@ -230,7 +237,11 @@ def is_known(type_: Any) -> bool:
 
 
 class FieldPlan:
-    """How one field is executed: `execute(context, source, path of the object)`."""
+    """How one field is executed: `execute(context, source, path of the object)`.
+
+    `finish(context, value, path of the object)` is the part of it that comes after the reading of a plain
+    attribute; only fields with a default resolver have it.
+    """
 
     def __init__(
         self, plans: DocumentPlans, parent: GraphQLObjectType, field: GraphQLField, nodes: list[FieldNode]
@@ -242,74 +253,94 @@ class FieldPlan:
         self.name = nodes[0].name.value
         self.key = nodes[0].alias.value if nodes[0].alias else self.name
         self.attribute, self.read = reader(field, self.name)
-        self.may_be_called = field.resolve is None
+        self.finish: source.Run | None = None
         self.execute = self._executor()
 
     def slot(self) -> source.Slot:
         """The field as the generated code is to treat it."""
         if self.field is TypeNameMetaFieldDef:
             return source.Slot(source.CONSTANT, self.key, read=self.parent.name)
-        if self.read is None or not is_known(self.field.type):
+        if self.finish is None:
             return source.Slot(source.CALL, self.key, finish=self.execute)
+        nullable = not isinstance(self.field.type, GraphQLNonNull)
         type_: Any = self.field.type
-        nullable = not isinstance(type_, GraphQLNonNull)
-        named = type_ if nullable else type_.of_type
-        changes = source.changes(named) if isinstance(named, GraphQLScalarType) else source.ANYTHING_ELSE
+        type_ = type_ if nullable else type_.of_type
+        changes = source.changes(type_) if isinstance(type_, GraphQLScalarType) else source.ANYTHING_ELSE
         return source.Slot(source.READ, self.key, changes, nullable, self.read, self.finish)
-
-    def _executor(self) -> source.Run:
-        if self.field is TypeNameMetaFieldDef:
-            return lambda _context, _source, _path: self.parent.name
-        if not is_known(self.field.type):
-            return self._execute_stock
-        self.position = Position(self, self.field.type)
-        return self._execute_resolver if self.read is None else self._execute_default
-
-    def _execute_stock(self, context: Context, source: Any, path: Path | None) -> Any:
-        return context.execute_field_stock(
-            self.parent, source, self.nodes, new_path((path, self.key, self.parent.name))
-        )
-
-    def _execute_default(self, context: Context, source: Any, path: Path | None) -> Any:
-        return self.finish(context, self.read(source), path)
-
-    def finish(self, context: Context, value: Any, parent_path: Path | None) -> Any:
-        """Complete what was read off the source."""
-        path = new_path((parent_path, self.key, self.parent.name))
-        position = self.position
-        try:
-            if self.may_be_called and callable(value):
-                value = value(self.info(context, path))
-            if value.__class__ is Deferred:
-                return context.suspend(value, path, position.type, position.nodes, position.complete)
-            completed = position.target.run(context, value, path)
-            if completed is None and not position.nullable:
-                raise TypeError(position.message)
-        except Exception as raw_error:
-            return context.fail(raw_error, position.nodes, position.type, path)
-        return completed
-
-    def _execute_resolver(self, context: Context, source: Any, parent_path: Path | None) -> Any:
-        path = new_path((parent_path, self.key, self.parent.name))
-        position = self.position
-        try:
-            call.check_deadline()
-            arguments = context.arguments(self) if self.field.args else {}
-            resolve = self.field.resolve or default_field_resolver
-            value = resolve(source, self.info(context, path), **arguments)
-            if value.__class__ is Deferred:
-                return context.suspend(value, path, position.type, position.nodes, position.complete)
-            completed = position.target.run(context, value, path)
-            if completed is None and not position.nullable:
-                raise TypeError(position.message)
-        except Exception as raw_error:
-            return context.fail(raw_error, position.nodes, position.type, path)
-        return completed
 
     def info(self, context: Context, path: Path) -> GraphQLResolveInfo:
         """What a resolver is told."""
         own = (self.name, self.nodes, self.field.type, self.parent, path)
         return new_info(own + context.info_of_operation)
+
+    def _executor(self) -> source.Run:
+        if self.field is TypeNameMetaFieldDef:
+            return lambda _context, _source, _path: self.parent.name
+        if not is_known(self.field.type):
+            return by_graphql_core(self)
+        if self.read is None:
+            return by_resolver(self, Position(self, self.field.type))
+        self.finish = by_attribute(self, Position(self, self.field.type))
+        return reading(self.read, self.finish)
+
+
+def by_graphql_core(plan: FieldPlan) -> source.Run:
+    parent, nodes, key, parent_name = plan.parent, plan.nodes, plan.key, plan.parent.name
+
+    def execute(context: Context, source: Any, parent_path: Path | None) -> Any:
+        return context.execute_field_stock(parent, source, nodes, new_path((parent_path, key, parent_name)))
+
+    return execute
+
+
+def by_resolver(plan: FieldPlan, position: Position) -> source.Run:
+    key, parent_name, arguments_known = plan.key, plan.parent.name, not plan.field.args
+    resolve = plan.field.resolve or default_field_resolver
+    target, nullable = position.target, position.nullable
+    own = (plan.name, plan.nodes, plan.field.type, plan.parent)
+
+    def execute(context: Context, source: Any, parent_path: Path | None) -> Any:
+        path = new_path((parent_path, key, parent_name))
+        try:
+            call.check_deadline()
+            info = new_info((*own, path, *context.info_of_operation))
+            arguments = NO_ARGUMENTS if arguments_known else context.arguments(plan)
+            value = resolve(source, info, **arguments)
+            if value.__class__ is Deferred:
+                return context.suspend(value, path, position)
+            completed = target.run(context, value, path)
+            if completed is None and not nullable:
+                raise TypeError(position.message)
+        except Exception as raw_error:
+            return context.fail(raw_error, position.nodes, position.type, path)
+        return completed
+
+    return execute
+
+
+def by_attribute(plan: FieldPlan, position: Position) -> source.Run:
+    key, parent_name, may_be_called = plan.key, plan.parent.name, plan.field.resolve is None
+    target, nullable = position.target, position.nullable
+
+    def finish(context: Context, value: Any, parent_path: Path | None) -> Any:
+        path = new_path((parent_path, key, parent_name))
+        try:
+            if may_be_called and callable(value):
+                value = value(plan.info(context, path))
+            if value.__class__ is Deferred:
+                return context.suspend(value, path, position)
+            completed = target.run(context, value, path)
+            if completed is None and not nullable:
+                raise TypeError(position.message)
+        except Exception as raw_error:
+            return context.fail(raw_error, position.nodes, position.type, path)
+        return completed
+
+    return finish
+
+
+def reading(read: Callable[[Any], Any], finish: source.Run) -> source.Run:
+    return lambda context, source, path: finish(context, read(source), path)
 
 
 def reader(field: GraphQLField, name: str) -> tuple[str, Callable[[Any], Any] | None]:

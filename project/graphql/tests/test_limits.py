@@ -130,7 +130,7 @@ BOMBS = {
         "{...f0} "
         + " ".join(f"fragment f{n} on Query{{{nested('...{', '}', 9, f'...f{n + 1}')}}}" for n in range(30))
         + " fragment f30 on Query{me{id}}",
-        "Selections are nested 53 deep, more than 50 (GRAPHQL_MAX_NESTING).",
+        "Selections are nested 52 deep, more than 50 (GRAPHQL_MAX_NESTING).",
     ),
     "connections in each other": (
         "{products(first:100){edges{node{" + nested(RELATED, "}}}", 15, "id") + "}}}}",

@@ -1,8 +1,6 @@
 """`manage.py grpcrunserver`: the gRPC server, in place of django-grpc-framework's command of the same name."""
 
 import multiprocessing
-import os
-import sys
 import threading
 import time
 from multiprocessing import connection

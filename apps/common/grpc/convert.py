@@ -1,0 +1,60 @@
+"""Decimal and datetime to and from the well-known messages; exact, and strict about what they accept. No Django."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.type.money_pb2 import Money
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_NANO = 1_000_000_000
+
+
+def to_money(amount: Decimal, currency: str) -> Money:
+    """Money of an amount in units of the currency (ISO 4217).
+
+    Raises ValueError when it has more than nine decimals.
+    """
+    units = int(amount)
+    nanos = (amount - units) * _NANO
+    if nanos != int(nanos):
+        raise ValueError("has more than nine decimals")
+    return Money(currency_code=currency, units=units, nanos=int(nanos))
+
+
+def from_money(money: Money) -> tuple[Decimal, str]:
+    """Amount and currency.
+
+    Raises ValueError, in words for the client, when the message breaks the rules of google.type.Money.
+    """
+    if not _CURRENCY.fullmatch(money.currency_code):
+        raise ValueError("currency_code must be three capital letters (ISO 4217)")
+    if abs(money.nanos) >= _NANO:
+        raise ValueError("nanos must be between -999999999 and 999999999")
+    if money.units * money.nanos < 0:
+        raise ValueError("units and nanos must have the same sign")
+    amount = Decimal(money.units) + Decimal(money.nanos).scaleb(-9)
+    return amount.normalize() if money.nanos else Decimal(money.units), money.currency_code
+
+
+def to_timestamp(moment: datetime) -> Timestamp:
+    """Raises ValueError for a moment without a time zone: it could be anywhere."""
+    if moment.tzinfo is None:
+        raise ValueError("the moment has no time zone")
+    since = moment - _EPOCH
+    return Timestamp(seconds=since.days * 86_400 + since.seconds, nanos=since.microseconds * 1000)
+
+
+def from_timestamp(timestamp: Timestamp) -> datetime:
+    """In UTC, to the microsecond.
+
+    Raises ValueError, in words for the client, outside the years 1 to 9999.
+    """
+    if not 0 <= timestamp.nanos < _NANO:
+        raise ValueError("nanos must be between 0 and 999999999")
+    try:
+        return _EPOCH + timedelta(seconds=timestamp.seconds, microseconds=timestamp.nanos // 1000)
+    except OverflowError:
+        raise ValueError("seconds must be within the years 1 to 9999") from None

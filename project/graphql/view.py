@@ -1,0 +1,137 @@
+"""The GraphQL door over HTTP."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.core.cache import cache
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from django.shortcuts import render
+from django.views.decorators.csrf import csrf_exempt
+from graphql import ExecutionResult, GraphQLError, OperationType, execute
+
+from apps.common import call
+from apps.common.actor import NOBODY, Actor, of_user
+from apps.common.loaders import Loaders
+from project.graphql.cost import cost_of
+from project.graphql.documents import Document, DocumentRefused, Documents, PersistedQueries, load_allow_list
+from project.graphql.errors import ErrorCode, format_errors, refusal
+from project.graphql.executor import CompiledExecutionContext, DeferredExecutionContext
+from project.graphql.request import RESPONSE_JSON, HttpRefused, Parameters, answer_type, read, wants_page
+from project.schema import schema
+
+documents = Documents(
+    schema.graphql_schema,
+    settings.GRAPHQL_LIMITS,
+    introspection=settings.GRAPHQL_INTROSPECTION,
+    suggestions=settings.GRAPHQL_INTROSPECTION,
+    persisted=PersistedQueries(cache),
+    allowed=load_allow_list(settings.GRAPHQL_ALLOWED_DOCUMENTS) if settings.GRAPHQL_ALLOWED_DOCUMENTS else None,
+)
+executor = DeferredExecutionContext if settings.GRAPHQL_EXECUTOR == "stock" else CompiledExecutionContext
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """`info.context` of one request."""
+
+    request: HttpRequest
+    actor: Actor
+    loaders: Loaders = field(default_factory=Loaders)
+
+
+@csrf_exempt  # checked below, and only where a cookie speaks for the user
+def graphql_view(request: HttpRequest) -> HttpResponse:
+    """Answer one GraphQL request, or show GraphiQL to a browser."""
+    if settings.GRAPHIQL and wants_page(request):
+        return render(request, "graphiql.html", {"project_name": settings.PROJECT_NAME})
+    media_type = "application/json"
+    try:
+        media_type = answer_type(request)
+        parameters = read(request, settings.GRAPHQL_LIMITS)
+        check_csrf(request)
+        result, extensions = _run(request, parameters)
+    except HttpRefused as refused:
+        return _respond(media_type, {"errors": format_errors([refused.error])}, refused.status, refused.headers)
+    except DocumentRefused as refused:
+        result, extensions = ExecutionResult(None, refused.errors), {}
+    except GraphQLError as error:
+        result, extensions = ExecutionResult(None, [error]), {}
+    return _respond_result(media_type, result, extensions)
+
+
+def check_csrf(request: HttpRequest) -> None:
+    """Cookies speak for a user without the user's doing, so a POST with them needs Django's token.
+
+    A query by GET changes nothing, and other sites cannot read the answer. Raises HttpRefused (403).
+    """
+    spoken_for = settings.SESSION_COOKIE_NAME in request.COOKIES or settings.CSRF_COOKIE_NAME in request.COOKIES
+    if spoken_for and request.method == "POST":
+        reason = _Csrf(lambda _: HttpResponse()).process_view(request, None, (), {})
+        if reason:
+            message = f"{reason} Query csrfToken, then send it as the header X-CSRFToken."
+            raise HttpRefused(403, refusal(message, ErrorCode.FORBIDDEN))
+
+
+class _Csrf(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+        return reason
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who asks. Without a session cookie nothing is looked up."""
+    return of_user(request.user) if settings.SESSION_COOKIE_NAME in request.COOKIES else NOBODY
+
+
+def _run(request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult, dict[str, Any]]:
+    document = documents.resolve(parameters.query, parameters.document_id, parameters.extensions)
+    operation = document.operation(parameters.operation_name)
+    if request.method == "GET" and operation.operation is not OperationType.QUERY:
+        message = "GET is for queries: send a mutation by POST."
+        raise HttpRefused(405, refusal(message, ErrorCode.BAD_USER_INPUT), Allow="POST")
+    cost = cost_of(
+        schema.graphql_schema, operation, document.fragments, parameters.variables, settings.GRAPHQL_LIMITS
+    )
+    context = RequestContext(request, actor_of(request))
+    call.set_actor(context.actor)
+    result = _execute(document, parameters, context)
+    wanted = parameters.extensions.get("cost") is True
+    return result, {"cost": {"requested": cost, "limit": settings.GRAPHQL_LIMITS.cost}} if wanted else {}
+
+
+def _execute(document: Document, parameters: Parameters, context: RequestContext) -> ExecutionResult:
+    result = execute(
+        schema.graphql_schema,
+        document.ast,
+        context_value=context,
+        variable_values=dict(parameters.variables),
+        operation_name=parameters.operation_name,
+        execution_context_class=executor,
+        middleware=None,
+    )
+    assert isinstance(result, ExecutionResult)
+    return result
+
+
+def _respond_result(media_type: str, result: ExecutionResult, extensions: Mapping[str, Any]) -> HttpResponse:
+    answer: dict[str, Any] = {"data": result.data} if result.data is not None or not result.errors else {}
+    if result.errors:
+        answer["errors"] = format_errors(result.errors)
+        # A request that began to run has a path in its errors; then `data` is there, even when it is null.
+        if result.data is None and any(error.path for error in result.errors):
+            answer["data"] = None
+    if extensions:
+        answer["extensions"] = extensions
+    status = 400 if media_type == RESPONSE_JSON and "data" not in answer else 200
+    return _respond(media_type, answer, status)
+
+
+def _respond(
+    media_type: str, answer: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
+) -> HttpResponse:
+    answer["extensions"] = answer.get("extensions", {}) | {"requestId": call.request_id()}
+    body = orjson.dumps(answer)
+    return HttpResponse(body, status=status, content_type=f"{media_type}; charset=utf-8", headers=headers)
