@@ -174,9 +174,10 @@ def _options(share_port: bool) -> list[tuple[str, int]]:
 
 
 def _credentials() -> grpc.ServerCredentials:
-    authority = settings.GRPC_TLS_CLIENT_CA
+    files = (settings.GRPC_TLS_KEY, settings.GRPC_TLS_CERT, settings.GRPC_TLS_CLIENT_CA)
+    key, certificate, authority = (Path(path).read_bytes() if path else b"" for path in files)
     return grpc.ssl_server_credentials(
-        [(Path(settings.GRPC_TLS_KEY).read_bytes(), Path(settings.GRPC_TLS_CERT).read_bytes())],
-        root_certificates=Path(authority).read_bytes() if authority else None,
+        [(key, certificate)],
+        root_certificates=authority or None,
         require_client_auth=bool(authority),
     )

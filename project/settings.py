@@ -131,7 +131,7 @@ REDIS_URL = ENV.redis_url.get_secret_value() or f"redis://127.0.0.1:{VALKEY_PORT
 REDIS_TIMEOUT = 2  # seconds: a dead server must not hold a request
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "apps.common.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": PROJECT_SLUG,
         "OPTIONS": {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT},

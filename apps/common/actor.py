@@ -9,13 +9,14 @@ from apps.common.errors import PermissionDenied, Unauthenticated
 class Actor(NamedTuple):
     """The one on whose behalf something is done.
 
-    A user (`user_id`), a service calling on its own behalf (`service`), or nobody. A service may also act for
-    a user; then both are set, and the user's rights count.
+    A user (`user_id`), a service calling on its own behalf (`service`), or nobody. A service may also pass on what
+    a user does; then both are set, and the user's rights count. Or what a visitor does who is not logged in.
     """
 
     user_id: int | None = None
     is_staff: bool = False
     service: str = ""
+    for_visitor: bool = False
 
     def __str__(self) -> str:
         """As it stands in logs: no e-mail, no name."""
@@ -47,12 +48,13 @@ def authenticated(actor: Actor) -> bool:
 
 
 def service(actor: Actor) -> bool:
-    return bool(actor.service) and actor.user_id is None
+    """Any service, whoever it calls for."""
+    return bool(actor.service)
 
 
 def staff(actor: Actor) -> bool:
-    """Staff users, and trusted services that act for no user."""
-    return actor.is_staff or service(actor)
+    """Staff users, and services on their own behalf."""
+    return actor.is_staff or (bool(actor.service) and actor.user_id is None and not actor.for_visitor)
 
 
 def require(actor: Actor, rule: Rule) -> None:

@@ -60,6 +60,8 @@ class Deferred(Generic[V]):
 
     def settle(self) -> bool:
         """Go as far as possible without fetching; whether the value (or the error) is there."""
+        if self._settled or self._parent is None:
+            return self._settled
         unsettled: list[Deferred[Any]] = [self]
         while unsettled:
             deferred = unsettled[-1]

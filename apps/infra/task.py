@@ -15,6 +15,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.common import call
+from apps.common.actor import SYSTEM
 from apps.common.errors import DomainError
 from apps.infra import queue
 
@@ -69,6 +70,7 @@ class Task(celery.Task):
         if not headers.get("queued"):
             return super().__call__(*args, **kwargs)
         call.start(headers.get("request_id"))
+        call.set_actor(SYSTEM)
         if queue.begin(self.request.id):
             self._run_logged(args, kwargs)
             queue.finish(self.request.id)

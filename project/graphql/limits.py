@@ -29,7 +29,7 @@ from project.graphql.errors import ErrorCode, refusal
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of one request. A refusal names its bound as a setting: `tokens` is GRAPHQL_MAX_TOKENS."""
+    """The bounds of one request. A refusal names its bound, as GRAPHQL_LIMITS sets it."""
 
     request_bytes: int = 100_000  # of the body
     characters: int = 30_000  # of the document; the lexer takes about 0.5 us for each
@@ -63,7 +63,7 @@ class Shape(NamedTuple):
 
 def over(limits: Limits, name: str, what: str, code: ErrorCode) -> GraphQLError:
     """The refusal for passing the limit `name`; `what` says of what there is too much, `{}` is the limit."""
-    return refusal(f"{what.format(getattr(limits, name))} (GRAPHQL_MAX_{name.upper()}).", code)
+    return refusal(f"{what.format(getattr(limits, name))} (GRAPHQL_LIMITS: {name}).", code)
 
 
 # --- the text --------------------------------------------------------------------------------------------

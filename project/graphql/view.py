@@ -110,7 +110,7 @@ def _execute(document: Document, parameters: Parameters, context: RequestContext
         variable_values=dict(parameters.variables),
         operation_name=parameters.operation_name,
         execution_context_class=executor,
-        middleware=None,
+        hide_suggestions=documents.hide_suggestions,
     )
     assert isinstance(result, ExecutionResult)
     return result

@@ -3,7 +3,7 @@
 import hmac
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 from django.core.cache import cache
@@ -68,7 +68,7 @@ class Authenticator:
     def _certified(self, context: grpc.ServicerContext) -> Actor:
         if not self._mutual_tls:
             return NOBODY
-        names = context.auth_context().get("x509_common_name", ())
+        names: Any = context.auth_context().get("x509_common_name", ())  # a list, whatever its stubs say
         name = b"".join(names).decode(errors="replace")
         return Actor(service=name) if name else NOBODY
 

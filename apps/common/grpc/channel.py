@@ -21,7 +21,6 @@ import grpc
 from google.protobuf.descriptor import FileDescriptor
 
 from apps.common import call
-from apps.common.errors import DeadlineExceeded
 from apps.common.grpc import assertion
 from apps.common.grpc.contract import idempotent_methods
 from apps.common.grpc.errors import from_call

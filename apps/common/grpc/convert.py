@@ -25,7 +25,7 @@ def to_money(amount: Decimal, currency: str) -> Money:
 
 
 def from_money(money: Money) -> tuple[Decimal, str]:
-    """Amount and currency.
+    """Amount, with two decimals or as many as it needs, and currency.
 
     Raises ValueError, in words for the client, when the message breaks the rules of google.type.Money.
     """
@@ -35,8 +35,10 @@ def from_money(money: Money) -> tuple[Decimal, str]:
         raise ValueError("nanos must be between -999999999 and 999999999")
     if money.units * money.nanos < 0:
         raise ValueError("units and nanos must have the same sign")
-    amount = Decimal(money.units) + Decimal(money.nanos).scaleb(-9)
-    return amount.normalize() if money.nanos else Decimal(money.units), money.currency_code
+    cents, rest = divmod(money.nanos, _NANO // 100)
+    if rest:
+        return (Decimal(money.units) + Decimal(money.nanos).scaleb(-9)).normalize(), money.currency_code
+    return Decimal(money.units * 100 + cents).scaleb(-2), money.currency_code
 
 
 def to_timestamp(moment: datetime) -> Timestamp:

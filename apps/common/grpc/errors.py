@@ -3,7 +3,7 @@
 ErrorInfo carries `reason` and the domain that refused; BadRequest carries one violation a field.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import grpc
 from google.rpc import code_pb2, error_details_pb2, status_pb2
@@ -39,7 +39,7 @@ def to_status(error: errors.DomainError, domain: str) -> Status:
     return Status(grpc.StatusCode[error.code], error.message, details.SerializeToString())
 
 
-def from_call(failed: grpc.Call, domain: str) -> errors.DomainError | None:
+def from_call(failed: grpc.RpcError, domain: str) -> errors.DomainError | None:
     """The error that ended the call to `domain`, as its server raised it.
 
     None when it is none a domain raises (INTERNAL, UNIMPLEMENTED, ...): a fault, not an answer.
@@ -56,9 +56,10 @@ def from_call(failed: grpc.Call, domain: str) -> errors.DomainError | None:
     return error_class(message, fields=fields, reason=reason)
 
 
-def _read_details(failed: grpc.Call) -> tuple[str, dict[str, str]]:
+def _read_details(failed: grpc.RpcError) -> tuple[str, dict[str, str]]:
     reason, fields = "", {}
-    for key, value in failed.trailing_metadata() or ():
+    metadata: Any = failed.trailing_metadata() or ()
+    for key, value in metadata:
         if key != DETAILS_KEY:
             continue
         for detail in status_pb2.Status.FromString(value).details:

@@ -11,11 +11,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 import structlog
-from django.core.cache import caches
 from django.db import InterfaceError, OperationalError, close_old_connections
 from google.protobuf.message import DecodeError
 
@@ -28,6 +27,7 @@ from apps.common.grpc.work import Watchdog
 
 REQUEST_ID_KEY = call.REQUEST_ID_HEADER.lower()
 HEALTH = "/grpc.health.v1.Health/"
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 _NEVER = 1e9  # seconds; grpc reports the lack of a deadline as more than this
 
 access_log = structlog.get_logger("access.grpc")
@@ -41,14 +41,13 @@ class Chain(grpc.ServerInterceptor):
         self.authenticate = authenticate
         self.default_deadline = default_deadline  # seconds
         self.watchdog = Watchdog()
-        self.caches = [(alias, caches[alias]) for alias in caches]
-        self._methods: dict[str, grpc.RpcMethodHandler] = {}
+        self._methods: dict[str, Handler] = {}
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
         details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler | None:
+    ) -> "Handler | None":
         known = self._methods.get(details.method)
         if known is not None:
             return known
@@ -62,15 +61,16 @@ class Chain(grpc.ServerInterceptor):
 class _Method:
     """One method of a service, and the chain around it."""
 
-    def __init__(self, chain: Chain, name: str, inner: grpc.RpcMethodHandler) -> None:
+    def __init__(self, chain: Chain, name: str, inner: Handler) -> None:
         self.chain = chain
         self.name = name
         self.domain = name.strip("/").partition(".")[0]
         self.inner = inner
         self.behavior = _behavior(inner)
+        self.deserialize: Callable[[bytes], Any] = inner.request_deserializer or bytes
         self.rule: Rule = getattr(self.behavior, "allowed", anyone if self.domain == "grpc" else _no_one)
 
-    def handler(self) -> grpc.RpcMethodHandler:
+    def handler(self) -> Handler:
         """The handler to serve instead. It parses the request itself, as grpc answers INTERNAL when that fails."""
         kinds = {
             (False, False): grpc.unary_unary_rpc_method_handler,
@@ -115,7 +115,7 @@ class _Method:
 
     def _parse(self, data: bytes) -> Any:
         try:
-            return self.inner.request_deserializer(data)
+            return self.deserialize(data)
         except DecodeError:
             raise InvalidArgument("The request is not the message this method takes.", reason="MALFORMED") from None
 
@@ -123,19 +123,17 @@ class _Method:
 class _Unit:
     """One call, from its first byte to its access line."""
 
-    def __init__(self, method: _Method, context: grpc.ServicerContext) -> None:
+    def __init__(self, method: _Method, context: Any) -> None:
         self.started = time.perf_counter()
         self.method = method
         self.context = context
         self.code = "OK"
         self.actor: Actor = NOBODY
-        self.metadata = dict(context.invocation_metadata())
+        self.metadata: dict[str, Any] = dict(context.invocation_metadata())
         remaining = context.time_remaining()
         seconds = method.chain.default_deadline if remaining is None or remaining > _NEVER else remaining
         self.request_id = call.start(self.metadata.get(REQUEST_ID_KEY), seconds=seconds)
         context.set_trailing_metadata(((REQUEST_ID_KEY, self.request_id),))
-        for alias, cache in method.chain.caches:
-            caches[alias] = cache  # each call runs in a new context, where Django would connect anew
         self.work = method.chain.watchdog.begin(context, time.monotonic() + seconds)
 
     def admit(self) -> None:
@@ -164,7 +162,8 @@ class _Unit:
     def _abort(self, code: str, message: str, *metadata: tuple[str, str | bytes]) -> NoReturn:
         self.code = code
         self.context.set_trailing_metadata(((REQUEST_ID_KEY, self.request_id), *metadata))
-        self.context.abort(grpc.StatusCode[code], message)
+        abort: Callable[[grpc.StatusCode, str], NoReturn] = self.context.abort
+        abort(grpc.StatusCode[code], message)
 
     def close(self) -> None:
         self.method.chain.watchdog.end(self.work)
@@ -177,8 +176,11 @@ class _Unit:
         )
 
 
-def _behavior(handler: grpc.RpcMethodHandler) -> Callable[..., Any]:
-    return handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+def _behavior(handler: Any) -> Callable[..., Any]:
+    behavior: Callable[..., Any] = (
+        handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+    )
+    return behavior
 
 
 def _no_one(actor: Actor) -> bool:

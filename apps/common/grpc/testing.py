@@ -10,28 +10,29 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 import grpc
 
-Metadata = Sequence[tuple[str, str | bytes]]
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Metadata = tuple[tuple[str, str | bytes], ...]
 
 
 class LocalChannel(grpc.Channel):
     """What `register(server)` would serve, called directly."""
 
     def __init__(self, register: Callable[[Any], object], interceptor: grpc.ServerInterceptor) -> None:
-        self._handlers: dict[str, grpc.RpcMethodHandler] = {}
+        self._handlers: dict[str, Handler] = {}
         self._interceptor = interceptor
         register(self)
 
     def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
         """The same handlers follow by name."""
 
-    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, grpc.RpcMethodHandler]) -> None:
+    def add_registered_method_handlers(self, service: str, handlers: Mapping[str, Handler]) -> None:
         self._handlers |= {f"/{service}/{name}": handler for name, handler in handlers.items()}
 
-    def handler(self, method: str, metadata: Metadata) -> grpc.RpcMethodHandler:
+    def handler(self, method: str, metadata: Metadata) -> Handler:
         found = self._interceptor.intercept_service(
             lambda details: self._handlers.get(details.method), _CallDetails(method, metadata)
         )
@@ -73,7 +74,7 @@ class LocalError(grpc.RpcError):
     def details(self) -> str:
         return self._details
 
-    def trailing_metadata(self) -> Metadata:
+    def trailing_metadata(self) -> Any:
         return self._trailing
 
 
@@ -182,8 +183,9 @@ class LocalContext(grpc.ServicerContext):
     def time_remaining(self) -> float:
         return max(self._ends - time.time(), 0)
 
-    def cancel(self) -> None:
+    def cancel(self) -> bool:
         self._active.clear()
+        return True
 
     def add_callback(self, callback: Callable[[], None]) -> bool:
         return self.is_active()
@@ -200,7 +202,7 @@ class LocalContext(grpc.ServicerContext):
     def peer_identity_key(self) -> None:
         return None
 
-    def auth_context(self) -> dict[str, Sequence[bytes]]:
+    def auth_context(self) -> dict[str, Any]:
         return {}
 
     def send_initial_metadata(self, initial_metadata: Metadata) -> None:

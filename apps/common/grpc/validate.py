@@ -53,7 +53,7 @@ class Violations:
         if not least <= value <= most:
             self.add(field, f"must be between {least} and {most}")
 
-    def enum(self, field: str, kind: "EnumTypeWrapper[Any]", value: int) -> None:
+    def enum(self, field: str, kind: EnumTypeWrapper, value: int) -> None:
         """Refuse a number this server has no name for: a newer client's, or none at all."""
         if value not in kind.values():
             self.add(field, f"{value} is not one of {', '.join(kind.keys())}")

@@ -92,12 +92,12 @@ class Watchdog:
 
     def _run(self) -> None:
         while self._wake.wait():
+            time.sleep(LOOK_EVERY)
             self._wake.clear()
-            while self._works:
-                for work in tuple(self._works):
-                    if work.is_over():
-                        work.cancel_query()
-                time.sleep(LOOK_EVERY)
+            for work in tuple(self._works):
+                self._wake.set()
+                if work.is_over():
+                    work.cancel_query()
 
 
 _current: ContextVar[Work | None] = ContextVar("work", default=None)

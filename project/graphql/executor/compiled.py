@@ -4,19 +4,19 @@ import datetime
 import decimal
 import enum
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from graphql import (
-    DirectiveNode,
     FieldNode,
+    FragmentDefinitionNode,
     GraphQLObjectType,
     GraphQLResolveInfo,
     OperationDefinitionNode,
+    SelectionSetNode,
     Undefined,
     VariableNode,
-    Visitor,
     default_field_resolver,
-    visit,
 )
 from graphql.execution.execute import invalid_return_type_error
 from graphql.execution.values import get_argument_values
@@ -30,6 +30,8 @@ PLANS_KEPT = 512
 IMMUTABLE = (
     str, int, float, bool, bytes, type(None), decimal.Decimal, uuid.UUID, enum.Enum, datetime.date, datetime.time
 )  # fmt: skip
+
+Document = tuple[OperationDefinitionNode | FragmentDefinitionNode, ...]
 
 _plans: BoundedCache[DocumentPlans] = BoundedCache(PLANS_KEPT)
 _conditions: BoundedCache["Conditions"] = BoundedCache(PLANS_KEPT)
@@ -101,32 +103,39 @@ class CompiledExecutionContext(DeferredExecutionContext):
         return arguments
 
 
-class Conditions(Visitor):
+class Conditions:
     """The variables that decide what @skip and @include leave of a document."""
 
-    def __init__(self, operation: OperationDefinitionNode, fragments: dict[str, Any]) -> None:
-        super().__init__()
+    def __init__(self, document: Document) -> None:
         # The cache goes by identity, so these must live as long as this does.
-        self.anchors = (operation, *fragments.values())
-        self.names: set[str] = set()
-        for definition in self.anchors:
-            visit(definition, self)
+        self.document = document
+        self.names = sorted(set(condition_names(document)))
 
-    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
-        if node.name.value in ("skip", "include"):
-            for argument in node.arguments:
-                if isinstance(argument.value, VariableNode):
-                    self.names.add(argument.value.name.value)
+    def chosen(self, values: dict[str, Any]) -> tuple[bool | None, ...]:
+        return tuple(truth(values.get(name)) for name in self.names)
+
+
+def condition_names(document: Document) -> Iterator[str]:
+    """The names of variables in @skip and @include. Not recursive: documents can be deep."""
+    selection_sets = [definition.selection_set for definition in document]
+    while selection_sets:
+        for selection in selection_sets.pop().selections:
+            for directive in selection.directives:
+                if directive.name.value in ("skip", "include"):
+                    values = (argument.value for argument in directive.arguments)
+                    yield from (value.name.value for value in values if isinstance(value, VariableNode))
+            inner: SelectionSetNode | None = getattr(selection, "selection_set", None)
+            if inner:
+                selection_sets.append(inner)
 
 
 def plans_for(context: CompiledExecutionContext) -> DocumentPlans:
     """The plans for what the context is to execute."""
-    document = (context.operation, *context.fragments.values())
+    document: Document = (context.operation, *context.fragments.values())
     identity = tuple(map(id, document))
-    conditions = _conditions.get_or_make(identity, lambda: Conditions(context.operation, context.fragments))
-    chosen = tuple((name, truth(context.variable_values.get(name))) for name in sorted(conditions.names))
-    anchors = (context.schema, *document)
-    return _plans.get_or_make((id(context.schema), *identity, chosen), lambda: DocumentPlans(anchors))
+    conditions = _conditions.get_or_make(identity, lambda: Conditions(document))
+    key = (id(context.schema), identity, conditions.chosen(context.variable_values))
+    return _plans.get_or_make(key, lambda: DocumentPlans((context.schema, *document)))
 
 
 def truth(value: Any) -> bool | None:

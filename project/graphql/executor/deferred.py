@@ -9,7 +9,7 @@ them are hidden by a nulled ancestor. And a null that bubbles up from a late val
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 from graphql import (
@@ -17,6 +17,7 @@ from graphql import (
     FieldNode,
     GraphQLError,
     GraphQLField,
+    GraphQLLeafType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -225,30 +226,27 @@ class DeferredExecutionContext(ExecutionContext):
             return self.suspend(result, path, InterpretedPlace(return_type, field_nodes, info))
         if isinstance(result, Exception):
             raise result
+        nullable: Any = return_type.of_type if isinstance(return_type, GraphQLNonNull) else return_type
         completed = None
-        if result is not None and result is not Undefined:
-            completed = self._complete_present(return_type, field_nodes, info, path, result)
-        if completed is None and isinstance(return_type, GraphQLNonNull):
+        if is_leaf_type(nullable):
+            completed = self._complete_leaf(nullable, result)
+        elif result is not None and result is not Undefined:
+            # No helper in between: nesting may go as deep as with graphql-core.
+            completed = self._completer(nullable)(nullable, field_nodes, info, path, result)
+        if completed is None and nullable is not return_type:
             name = f"{info.parent_type.name}.{info.field_name}"
             raise TypeError(f"Cannot return null for non-nullable field {name}.")
         return completed
 
-    def _complete_present(
-        self,
-        return_type: GraphQLOutputType,
-        field_nodes: list[FieldNode],
-        info: GraphQLResolveInfo,
-        path: Path,
-        result: Any,
-    ) -> Any:
-        type_: Any = return_type.of_type if isinstance(return_type, GraphQLNonNull) else return_type
+    def _complete_leaf(self, type_: GraphQLLeafType, result: Any) -> Any:
+        if result is None or result is Undefined:
+            return None
+        return self.complete_leaf_value(type_, result)
+
+    def _completer(self, type_: GraphQLOutputType) -> Callable[..., Any]:
         if is_list_type(type_):
-            return self.complete_list_value(type_, field_nodes, info, path, result)
-        if is_leaf_type(type_):
-            return self.complete_leaf_value(type_, result)
-        if is_abstract_type(type_):
-            return self.complete_abstract_value(type_, field_nodes, info, path, result)
-        return self.complete_object_value(type_, field_nodes, info, path, result)
+            return self.complete_list_value
+        return self.complete_abstract_value if is_abstract_type(type_) else self.complete_object_value
 
     def complete_list_value(
         self,
@@ -348,10 +346,8 @@ class DeferredExecutionContext(ExecutionContext):
                 self._late_nulls.append(nulled)
 
     def _nullable_ancestor(self, path: Path) -> Path | None:
-        for step in reversed(self._steps(path)):
-            if not isinstance(step.type, GraphQLNonNull):
-                return step.path
-        return None
+        nullable = [step.path for step in self._steps(path) if not isinstance(step.type, GraphQLNonNull)]
+        return nullable[-1] if nullable else None
 
     def _steps(self, path: Path | None) -> list[Step]:
         """The types and ranks along a path, found by following the document from its root."""

@@ -34,6 +34,7 @@ from project.graphql.executor.deferred import Pending, not_iterable, watched
 
 OBJECTS_BEFORE_COMPILING = 2
 FIELDS_COMPILED_AT_MOST = 200
+UNUSUAL = (Exception, Deferred, type(None), type(Undefined))
 NO_ARGUMENTS: dict[str, Any] = {}
 CLASSES_KNOWN_AT_MOST = 64
 
@@ -262,11 +263,14 @@ class FieldPlan:
             return source.Slot(source.CONSTANT, self.key, read=self.parent.name)
         if self.finish is None:
             return source.Slot(source.CALL, self.key, finish=self.execute)
-        nullable = not isinstance(self.field.type, GraphQLNonNull)
-        type_: Any = self.field.type
-        type_ = type_ if nullable else type_.of_type
+        type_ = self.nullable_type()
+        nullable = type_ is self.field.type
         changes = source.changes(type_) if isinstance(type_, GraphQLScalarType) else source.ANYTHING_ELSE
         return source.Slot(source.READ, self.key, changes, nullable, self.read, self.finish)
+
+    def nullable_type(self) -> Any:
+        type_: Any = self.field.type
+        return type_.of_type if isinstance(type_, GraphQLNonNull) else type_
 
     def info(self, context: Context, path: Path) -> GraphQLResolveInfo:
         """What a resolver is told."""
@@ -281,6 +285,8 @@ class FieldPlan:
         if self.read is None:
             return by_resolver(self, Position(self, self.field.type))
         self.finish = by_attribute(self, Position(self, self.field.type))
+        if self.field.resolve is not None and is_leaf_type(self.nullable_type()):
+            self.finish = by_leaf(self, self.finish)
         return reading(self.read, self.finish)
 
 
@@ -334,6 +340,25 @@ def by_attribute(plan: FieldPlan, position: Position) -> source.Run:
                 raise TypeError(position.message)
         except Exception as raw_error:
             return context.fail(raw_error, position.nodes, position.type, path)
+        return completed
+
+    return finish
+
+
+def by_leaf(plan: FieldPlan, finish_anything: source.Run) -> source.Run:
+    """A shorter way for the values scalars and enums usually have."""
+    key, parent_name, nodes, type_ = plan.key, plan.parent.name, plan.nodes, plan.field.type
+    serialize = plan.nullable_type().serialize
+
+    def finish(context: Context, value: Any, parent_path: Path | None) -> Any:
+        if isinstance(value, UNUSUAL):
+            return finish_anything(context, value, parent_path)
+        try:
+            completed = serialize(value)
+        except Exception as raw_error:
+            return context.fail(raw_error, nodes, type_, new_path((parent_path, key, parent_name)))
+        if completed is None or completed is Undefined:
+            return finish_anything(context, value, parent_path)
         return completed
 
     return finish

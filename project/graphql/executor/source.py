@@ -39,6 +39,13 @@ CHANGES = {
     GraphQLID.serialize: "type({v}) is not str",
 }
 
+# A change so common that it is made in place. (Longer numbers than these are refused by `str`.)
+IN_PLACE = {
+    CHANGES[GraphQLID.serialize]: """\
+    if type({v}) is int and -9223372036854775808 <= {v} <= 9223372036854775807:
+        {v} = str({v})"""
+}
+
 PROLOGUE = """\
     getter = getters[type(source)]
     if getter is None:
@@ -110,9 +117,11 @@ def _statements(n: int, slot: Slot) -> list[str]:
     conditions = [slot.changes.format(v=f"v{n}")] if slot.changes else []
     if slot.nullable:
         conditions.append(f"v{n} is not None")
+    in_place = IN_PLACE.get(slot.changes)
     return [
         "    if getter is None:",
         f"        v{n} = r{n}(source)",
+        *([in_place.format(v=f"v{n}")] if in_place else []),
         f"    if {' and '.join(conditions) or 'True'}:",
         f"        v{n} = f{n}(context, v{n}, path)",
     ]

@@ -14,7 +14,7 @@ LIMITS = Limits()
     [
         (b"[" * 50_000 + b"]" * 50_000, "The request is not JSON: depth limit exceeded"),
         (b'{"a":' * 15_000 + b"1" + b"}" * 15_000, "The request is not JSON: depth limit exceeded"),
-        (b"[" * 100_001, "The request has more than 100000 bytes (GRAPHQL_MAX_REQUEST_BYTES)."),
+        (b"[" * 100_001, "The request has more than 100000 bytes (GRAPHQL_LIMITS: request_bytes)."),
         (b'{"a":9223372036854775808}', "The request holds an integer beyond 64 bits."),
         (b'{"a":-9223372036854775809}', "The request holds an integer beyond 64 bits."),
         (b'["\\"",' + b"1" * 300 + b"]", "The request holds an integer beyond 64 bits."),
@@ -52,12 +52,12 @@ def test_a_good_body_is_read_exactly(body, value):
         (
             {"variable_depth": 2},
             {"a": [[1]]},
-            "The variables are nested more than 2 deep (GRAPHQL_MAX_VARIABLE_DEPTH).",
+            "The variables are nested more than 2 deep (GRAPHQL_LIMITS: variable_depth).",
         ),
         (
             {"variable_values": 3},
             {"a": [1, 2]},
-            "The variables hold more than 3 values (GRAPHQL_MAX_VARIABLE_VALUES).",
+            "The variables hold more than 3 values (GRAPHQL_LIMITS: variable_values).",
         ),
         ({}, {"a": {"b": ["x\0"]}}, "The variables hold a NUL character."),
     ],

@@ -80,37 +80,37 @@ def test_a_resolver_says_what_it_costs():
         (
             "{products(first:101){totalCount}}",
             {},
-            "'products' was asked for 101 items, more than 100 (GRAPHQL_MAX_PAGE_SIZE).",
+            "'products' was asked for 101 items, more than 100 (GRAPHQL_LIMITS: page_size).",
         ),
         (
             "query($n:Int){products(first:$n){totalCount}}",
             {"n": 2147483647},
-            "'products' was asked for 2147483647 items, more than 100 (GRAPHQL_MAX_PAGE_SIZE).",
+            "'products' was asked for 2147483647 items, more than 100 (GRAPHQL_LIMITS: page_size).",
         ),
         (
             "{products(first:-1){totalCount}}",
             {},
-            "'products' was asked for fewer than 0 items; ask for at most 100 (GRAPHQL_MAX_PAGE_SIZE).",
+            "'products' was asked for fewer than 0 items; ask for at most 100 (GRAPHQL_LIMITS: page_size).",
         ),
         (
             "{products{totalCount}}",
             {},
-            "'products' needs first or last of at most 100 (GRAPHQL_MAX_PAGE_SIZE).",
+            "'products' needs first or last of at most 100 (GRAPHQL_LIMITS: page_size).",
         ),
         (
             "query($n:Int){products(first:$n){totalCount}}",
             {"n": None},
-            "'products' needs first or last of at most 100 (GRAPHQL_MAX_PAGE_SIZE).",
+            "'products' needs first or last of at most 100 (GRAPHQL_LIMITS: page_size).",
         ),
         (
             "{products(first:100){edges{node{related(first:100){edges{node{id}}}}}}}",
             {},
-            "The operation would cost 10302, more than 10000 (GRAPHQL_MAX_COST).",
+            "The operation would cost 10302, more than 10000 (GRAPHQL_LIMITS: cost).",
         ),
         (
             "{products(first:100){edges{node{related(first:100){edges{node{related(first:100){edges{node{id}}}}}}}}}}",
             {},
-            "The operation would cost 1030302, more than 10000 (GRAPHQL_MAX_COST).",
+            "The operation would cost 1030302, more than 10000 (GRAPHQL_LIMITS: cost).",
         ),
     ],
 )

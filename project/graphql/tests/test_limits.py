@@ -26,61 +26,61 @@ RELATED = "related(first:100){edges{node{"
 BOMBS = {
     "characters": (
         '{products(search:"' + "a" * 1_000_000 + '"){totalCount}}',
-        "The document has more than 30000 characters (GRAPHQL_MAX_CHARACTERS).",
+        "The document has more than 30000 characters (GRAPHQL_LIMITS: characters).",
     ),
-    "tokens": ("{" + " a" * 14_000 + "}", "The document has more than 2000 tokens (GRAPHQL_MAX_TOKENS)."),
-    "comments": ("#\n" * 14_000 + "{me{id}}", "The document has more than 2000 tokens (GRAPHQL_MAX_TOKENS)."),
-    "empty strings": ('" ' * 14_000, "The document has more than 2000 tokens (GRAPHQL_MAX_TOKENS)."),
+    "tokens": ("{" + " a" * 14_000 + "}", "The document has more than 2000 tokens (GRAPHQL_LIMITS: tokens)."),
+    "comments": ("#\n" * 14_000 + "{me{id}}", "The document has more than 2000 tokens (GRAPHQL_LIMITS: tokens)."),
+    "empty strings": ('" ' * 14_000, "The document has more than 2000 tokens (GRAPHQL_LIMITS: tokens)."),
     "3,000 overlapping fields": (
         "{me{" + " id" * 3_000 + "}}",
-        "The document has more than 2000 tokens (GRAPHQL_MAX_TOKENS).",
+        "The document has more than 2000 tokens (GRAPHQL_LIMITS: tokens).",
     ),
     "450 overlapping fields": (
         "{me{" + " id" * 450 + "}}",
-        "Merging fields of one name takes more than 2000 comparisons (GRAPHQL_MAX_COMPARISONS).",
+        "Merging fields of one name takes more than 2000 comparisons (GRAPHQL_LIMITS: comparisons).",
     ),
     "overlapping fields through fragments": (
         "{me{" + numbered("...f#", 20) + "}} " + numbered("fragment f# on User{id id id id}", 20),
-        "Merging fields of one name takes more than 2000 comparisons (GRAPHQL_MAX_COMPARISONS).",
+        "Merging fields of one name takes more than 2000 comparisons (GRAPHQL_LIMITS: comparisons).",
     ),
     "overlapping fields in an unused fragment": (
         "{me{id}} fragment f on User{" + " id" * 450 + "}",
-        "Merging fields of one name takes more than 2000 comparisons (GRAPHQL_MAX_COMPARISONS).",
+        "Merging fields of one name takes more than 2000 comparisons (GRAPHQL_LIMITS: comparisons).",
     ),
     "aliases": (
         "{" + numbered("a#:me{id}", 1_000) + "}",
-        "The document has more than 30 aliases (GRAPHQL_MAX_ALIASES).",
+        "The document has more than 30 aliases (GRAPHQL_LIMITS: aliases).",
     ),
     "aliases through fragments": (
         "{me{...f ...g}} fragment f on User{a:id ...g} fragment g on User{" + numbered("b#:id", 15) + "}",
-        "The document has more than 30 aliases (GRAPHQL_MAX_ALIASES).",
+        "The document has more than 30 aliases (GRAPHQL_LIMITS: aliases).",
     ),
     "root fields": (
         "{...f} fragment f on Query{" + numbered("product(id:#){id}", 21) + "}",
-        "An operation has more than 20 root fields (GRAPHQL_MAX_ROOT_FIELDS).",
+        "An operation has more than 20 root fields (GRAPHQL_LIMITS: root_fields).",
     ),
     "selections": (
         "{me{" + "id " * 501 + "}}",
-        "The document has more than 500 fields and spreads (GRAPHQL_MAX_SELECTIONS).",
+        "The document has more than 500 fields and spreads (GRAPHQL_LIMITS: selections).",
     ),
     "operations": (
         numbered("query q#{me{id}}", 11),
-        "The document has more than 10 operations (GRAPHQL_MAX_OPERATIONS).",
+        "The document has more than 10 operations (GRAPHQL_LIMITS: operations).",
     ),
-    "2,000 operations": ("{a}" * 2_000, "The document has more than 10 operations (GRAPHQL_MAX_OPERATIONS)."),
+    "2,000 operations": ("{a}" * 2_000, "The document has more than 10 operations (GRAPHQL_LIMITS: operations)."),
     "fragments": (
         "{me{id}} " + numbered("fragment f# on User{id}", 51),
-        "The document has more than 50 fragments (GRAPHQL_MAX_FRAGMENTS).",
+        "The document has more than 50 fragments (GRAPHQL_LIMITS: fragments).",
     ),
     "exponential fragments": (
         "{...f0} "
         + " ".join(f"fragment f{n} on Query{{...f{n + 1} ...f{n + 1}}}" for n in range(40))
         + " fragment f40 on Query{me{id}}",
-        "The document has more than 500 fields and spreads (GRAPHQL_MAX_SELECTIONS).",
+        "The document has more than 500 fields and spreads (GRAPHQL_LIMITS: selections).",
     ),
     "exponential fragments that end in an unknown one": (
         "{...f0} " + " ".join(f"fragment f{n} on Query{{...f{n + 1} ...f{n + 1}}}" for n in range(40)),
-        "The document has more than 500 fields and spreads (GRAPHQL_MAX_SELECTIONS).",
+        "The document has more than 500 fields and spreads (GRAPHQL_LIMITS: selections).",
     ),
     "a fragment in itself": (
         "{...a} fragment a on Query{me{id} ...a}",
@@ -96,15 +96,15 @@ BOMBS = {
     ),
     "directives on one field": (
         "{me " + "@skip(if:false)" * 51 + "{id}}",
-        "The document has more than 50 directives (GRAPHQL_MAX_DIRECTIVES).",
+        "The document has more than 50 directives (GRAPHQL_LIMITS: directives).",
     ),
     "directives on many fields": (
         "{me{" + "id @include(if:true)" * 51 + "}}",
-        "The document has more than 50 directives (GRAPHQL_MAX_DIRECTIVES).",
+        "The document has more than 50 directives (GRAPHQL_LIMITS: directives).",
     ),
     "lists in arguments": (
         "{products(search:" + nested("[", "]", 10_000) + "){totalCount}}",
-        "The document is nested more than 50 deep (GRAPHQL_MAX_NESTING).",
+        "The document is nested more than 50 deep (GRAPHQL_LIMITS: nesting).",
     ),
     "lists 15 deep for a string": (
         "{products(search:" + nested("[", "]", 15) + "){totalCount}}",
@@ -112,39 +112,39 @@ BOMBS = {
     ),
     "objects in arguments": (
         "{products(search:" + nested("{a:", "}", 5_000, "1") + "){totalCount}}",
-        "The document is nested more than 50 deep (GRAPHQL_MAX_NESTING).",
+        "The document is nested more than 50 deep (GRAPHQL_LIMITS: nesting).",
     ),
     "lists in variable types": (
         "query q($a:" + nested("[", "]", 1_000, "Int") + "){me{id}}",
-        "The document is nested more than 50 deep (GRAPHQL_MAX_NESTING).",
+        "The document is nested more than 50 deep (GRAPHQL_LIMITS: nesting).",
     ),
     "selections in each other": (
         nested("{a", "}", 10_000),
-        "The document is nested more than 50 deep (GRAPHQL_MAX_NESTING).",
+        "The document is nested more than 50 deep (GRAPHQL_LIMITS: nesting).",
     ),
     "inline fragments in each other": (
         "{" + nested("...{", "}", 600, "me{id}") + "}",
-        "The document is nested more than 50 deep (GRAPHQL_MAX_NESTING).",
+        "The document is nested more than 50 deep (GRAPHQL_LIMITS: nesting).",
     ),
     "inline fragments through fragments": (
         "{...f0} "
         + " ".join(f"fragment f{n} on Query{{{nested('...{', '}', 9, f'...f{n + 1}')}}}" for n in range(30))
         + " fragment f30 on Query{me{id}}",
-        "Selections are nested 52 deep, more than 50 (GRAPHQL_MAX_NESTING).",
+        "Selections are nested 52 deep, more than 50 (GRAPHQL_LIMITS: nesting).",
     ),
     "connections in each other": (
         "{products(first:100){edges{node{" + nested(RELATED, "}}}", 15, "id") + "}}}}",
-        "Fields are nested 49 deep, more than 12 (GRAPHQL_MAX_DEPTH).",
+        "Fields are nested 49 deep, more than 12 (GRAPHQL_LIMITS: depth).",
     ),
     "depth through fragments": (
         "{product(id:1){...a}} "
         + "fragment a on Product{variants{variants{variants{variants{variants{...b}}}}}} "
         + "fragment b on Product{variants{variants{variants{variants{variants{variants{id}}}}}}}",
-        "Fields are nested 13 deep, more than 12 (GRAPHQL_MAX_DEPTH).",
+        "Fields are nested 13 deep, more than 12 (GRAPHQL_LIMITS: depth).",
     ),
     "introspection, deep": (
         "{__schema{types{fields{type{" + nested("ofType{", "}", 60, "name") + "}}}}}",
-        "The document is nested more than 50 deep (GRAPHQL_MAX_NESTING).",
+        "The document is nested more than 50 deep (GRAPHQL_LIMITS: nesting).",
     ),
     "introspection, lists in lists": (
         "{__schema{types{fields{type{fields{type{fields{name}}}}}}}}",
@@ -152,11 +152,11 @@ BOMBS = {
     ),
     "introspection, wide": (
         "{__schema{types{fields{type{" + "fields{type{name}} " * 80 + "}}}}}",
-        "Merging fields of one name takes more than 2000 comparisons (GRAPHQL_MAX_COMPARISONS).",
+        "Merging fields of one name takes more than 2000 comparisons (GRAPHQL_LIMITS: comparisons).",
     ),
     "huge integer": (
         "{products(first:" + "9" * 5_000 + "){totalCount}}",
-        "A number has more than 100 digits (GRAPHQL_MAX_NUMBER_DIGITS).",
+        "A number has more than 100 digits (GRAPHQL_LIMITS: number_digits).",
     ),
     "large integer": (
         "{products(first:99999999999999999999){totalCount}}",
@@ -214,9 +214,14 @@ def test_colons_of_arguments_and_variables_are_no_aliases():
     assert check_text(text, dataclasses.replace(LIMITS, aliases=0)) == 29
 
 
+def test_an_alias_after_arguments_is_one():
+    with pytest.raises(GraphQLError, match="GRAPHQL_LIMITS: aliases"):
+        check_text("{a(b:1) c:d}", dataclasses.replace(LIMITS, aliases=0))
+
+
 @pytest.mark.parametrize("limit", ["tokens", "nesting", "aliases", "directives"])
 def test_the_scan_stops_at_the_first_limit_passed(limit):
-    with pytest.raises(GraphQLError, match=f"GRAPHQL_MAX_{limit.upper()}"):
+    with pytest.raises(GraphQLError, match=f"GRAPHQL_LIMITS: {limit}"):
         check_text("{a:b @c{d}}", dataclasses.replace(NO_LIMITS, **{limit: 0}))
 
 

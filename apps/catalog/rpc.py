@@ -1,0 +1,98 @@
+"""The catalog's door for services."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+
+from apps.catalog import repository, services
+from apps.catalog.entities import ProductChanges, ProductDraft, ProductOrder
+from apps.catalog.wire import ORDERS, to_message
+from apps.common import call
+from apps.common.actor import allow, service, staff
+from apps.common.grpc.service import Service
+from apps.common.grpc.validate import Violations, renamed
+from apps.common.pages import MAX_PAGE_SIZE
+from protos.catalog.v1 import catalog_pb2 as pb
+from protos.catalog.v1 import catalog_pb2_grpc
+
+MAX_IDS = 500
+DEFAULT_PAGE_SIZE = 50
+CHUNK = 500  # products a streamed message
+CHANGEABLE = ("sku", "name", "description", "price", "stock", "is_active")
+
+
+class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
+    @allow(service)
+    def GetProduct(self, request: pb.GetProductRequest, context: grpc.ServicerContext) -> pb.GetProductResponse:
+        return pb.GetProductResponse(product=to_message(repository.get_product(request.id)))
+
+    @allow(service)
+    def BatchGetProducts(
+        self, request: pb.BatchGetProductsRequest, context: grpc.ServicerContext
+    ) -> pb.BatchGetProductsResponse:
+        with Violations() as check:
+            check.length("ids", request.ids, most=MAX_IDS)
+        found = repository.get_products(list(request.ids))
+        return pb.BatchGetProductsResponse(products=map(to_message, found.values()))
+
+    @allow(service)
+    def ListProducts(self, request: pb.ListProductsRequest, context: grpc.ServicerContext) -> pb.ListProductsResponse:
+        with Violations() as check:
+            check.within("page_size", request.page_size, 0, MAX_PAGE_SIZE)
+            check.enum("order_by", pb.ProductOrder, request.order_by)
+        with renamed({"after": "page_token"}):
+            page = repository.list_products(
+                first=request.page_size or DEFAULT_PAGE_SIZE,
+                after=request.page_token,
+                search=request.search,
+                order_by=ORDERS.get(request.order_by, ProductOrder.NAME),
+            )
+        total = repository.count_products(search=request.search) if request.with_total else 0
+        return pb.ListProductsResponse(
+            products=map(to_message, page.items), next_page_token=page.next_token, total=total
+        )
+
+    @allow(service)
+    def StreamProducts(
+        self, request: pb.StreamProductsRequest, context: grpc.ServicerContext
+    ) -> Iterator[pb.StreamProductsResponse]:
+        for chunk in repository.iterate_products(chunk_size=CHUNK):
+            yield pb.StreamProductsResponse(products=map(to_message, chunk))
+
+    @allow(staff)
+    def CreateProduct(
+        self, request: pb.CreateProductRequest, context: grpc.ServicerContext
+    ) -> pb.CreateProductResponse:
+        with Violations() as check:
+            price, currency = check.money("price", request.price)
+        draft = ProductDraft(request.sku, request.name, price, request.description, currency, request.stock)
+        with renamed({"currency": "price"}):
+            product = services.create_product(call.actor(), draft)
+        return pb.CreateProductResponse(product=to_message(product))
+
+    @allow(staff)
+    def UpdateProduct(
+        self, request: pb.UpdateProductRequest, context: grpc.ServicerContext
+    ) -> pb.UpdateProductResponse:
+        with Violations() as check:
+            paths = check.mask("update_mask", request.update_mask, CHANGEABLE)
+            values = {path: getattr(request.product, path) for path in paths if path != "price"}
+            if "price" in paths:
+                values["price"], values["currency"] = check.money("product.price", request.product.price)
+        with renamed({"currency": "product.price"} | {path: f"product.{path}" for path in CHANGEABLE}):
+            product = services.update_product(
+                call.actor(), request.product.id, request.product.version, ProductChanges(**values)
+            )
+        return pb.UpdateProductResponse(product=to_message(product))
+
+    @allow(staff)
+    def ArchiveProduct(
+        self, request: pb.ArchiveProductRequest, context: grpc.ServicerContext
+    ) -> pb.ArchiveProductResponse:
+        product = services.archive_product(call.actor(), request.id, request.version)
+        return pb.ArchiveProductResponse(product=to_message(product))
+
+
+def register(server: Any) -> None:
+    catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService.as_servicer(), server)
