@@ -58,9 +58,7 @@ def unique(kind: str, names: Iterable[tuple[str, ModuleType]]) -> None:
     for name, module in names:
         owner = owners.setdefault(name, module.__name__)
         if owner != module.__name__:
-            raise ImproperlyConfigured(
-                f"The {kind} {name!r} is declared by both {owner} and {module.__name__}."
-            )
+            raise ImproperlyConfigured(f"The {kind} {name!r} is declared by both {owner} and {module.__name__}.")
 
 
 def _is_domain(package: str) -> bool:

@@ -24,9 +24,7 @@ DEVELOPMENT_KEY = "insecure-development-key"
 
 
 def _split(value: object) -> object:
-    return (
-        tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-    )
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _limits(value: object) -> object:
@@ -68,16 +66,12 @@ class Env(BaseSettings):
         SecretStr(DEVELOPMENT_KEY),
         description="Signs sessions and tokens; required unless DEBUG, at least 50 random characters.",
     )
-    allowed_hosts: CommaSeparated = Field(
-        (), description="Host names this site answers to; required unless DEBUG."
-    )
+    allowed_hosts: CommaSeparated = Field((), description="Host names this site answers to; required unless DEBUG.")
     csrf_trusted_origins: CommaSeparated = Field(
         (),
         description="Other origins (`https://app.example.com`) whose pages may send requests with cookies.",
     )
-    secure_cookies: bool = Field(
-        True, description="Cookies and redirects for HTTPS only; always off under DEBUG."
-    )
+    secure_cookies: bool = Field(True, description="Cookies and redirects for HTTPS only; always off under DEBUG.")
 
     host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the web server.")
@@ -86,9 +80,7 @@ class Env(BaseSettings):
     web_workers: int = Field(2, ge=1, le=64, description="Worker processes of the web server.")
 
     data_dir: Path = Field(BASE_DIR / "var", description="Where the embedded stores keep their files.")
-    allow_sqlite: bool = Field(
-        False, description="Permit SQLite although DEBUG is off: for one machine only."
-    )
+    allow_sqlite: bool = Field(False, description="Permit SQLite although DEBUG is off: for one machine only.")
     database_url: SecretStr = Field(
         SecretStr(""),
         description="`postgres://user:password@host:port/name`. Empty: an embedded SQLite in DATA_DIR.",
@@ -100,9 +92,7 @@ class Env(BaseSettings):
         SecretStr(""), description="`redis://host:port/0`. Empty: an embedded Valkey on VALKEY_PORT."
     )
     valkey_port: int = Field(6399, ge=1, le=65535, description="Loopback port of the embedded Valkey.")
-    shard_id: int = Field(
-        0, ge=0, le=63, description="Which shard this database is: stands in every id it makes."
-    )
+    shard_id: int = Field(0, ge=0, le=63, description="Which shard this database is: stands in every id it makes.")
 
     grpc_tokens: SecretStr = Field(
         SecretStr(""),
@@ -178,9 +168,7 @@ class Env(BaseSettings):
     def _database_is_known(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         url = value.get_secret_value()
         if not url and not (info.data.get("debug") or info.data.get("allow_sqlite")):
-            raise ValueError(
-                "must be set when DEBUG is off (or set ALLOW_SQLITE=1: one machine, one writer at a time)"
-            )
+            raise ValueError("must be set when DEBUG is off (or set ALLOW_SQLITE=1: one machine, one writer at a time)")
         if url and not url.startswith(("postgres://", "postgresql://")):
             raise ValueError("must begin with postgres:// (leave it empty for the embedded SQLite)")
         if url and not dj_database_url.parse(url).get("NAME"):
@@ -190,9 +178,7 @@ class Env(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_is_known(cls, value: SecretStr) -> SecretStr:
-        if value.get_secret_value() and not value.get_secret_value().startswith(
-            ("redis://", "rediss://", "unix://")
-        ):
+        if value.get_secret_value() and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis:// or rediss:// (leave it empty for the embedded Valkey)")
         return value
 

@@ -15,4 +15,9 @@ control_socket_disable = True
 worker_tmp_dir = None
 graceful_timeout = 20  # seconds for requests in flight after SIGTERM
 accesslog = None  # project/middleware.py writes the one access line
-logconfig_dict = {"version": 1, "disable_existing_loggers": False, "root": {}, "loggers": {"gunicorn.error": {"propagate": True}}}
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "root": {},
+    "loggers": {"gunicorn.error": {"propagate": True}},
+}

@@ -23,7 +23,8 @@ def join() -> graphene.Schema:
 
 def _root(name: str, modules: list[ModuleType]) -> type[graphene.ObjectType]:
     parts = [(module, getattr(module, name)) for module in modules if hasattr(module, name)]
-    discovery.unique(f"GraphQL {name} field", ((field, module) for module, part in parts for field in part._meta.fields))
+    fields = ((field, module) for module, part in parts for field in part._meta.fields)
+    discovery.unique(f"GraphQL {name} field", fields)
     return type(name, tuple(part for _, part in parts), {})
 
 

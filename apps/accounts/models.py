@@ -22,9 +22,7 @@ class UserManager(BaseUserManager["User"]):
 
 class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(unique=True)
-    is_staff = models.BooleanField(
-        "staff", default=False, help_text="May use the admin and change what is sold."
-    )
+    is_staff = models.BooleanField("staff", default=False, help_text="May use the admin and change what is sold.")
     is_active = models.BooleanField("active", default=True, help_text="Unset to end all sessions at once.")
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
 

@@ -42,7 +42,7 @@ def create_user(email: str, password: str, *, is_staff: bool = False, is_superus
         raise AlreadyExists(
             "There is an account with this address already.", fields={"email": "is taken"}, reason="EMAIL_TAKEN"
         ) from None
-    return User(row.id, row.email, row.is_staff)
+    return User(row.pk, row.email, row.is_staff)
 
 
 def set_password(user_id: int, password: str) -> None:

@@ -24,12 +24,12 @@ class Query(graphene.ObjectType):
     csrf_token = graphene.String(required=True, description="Send it back as the header X-CSRFToken.")
 
     @allow(anyone)
-    def resolve_me(root: None, info: Info) -> UserEntity | None:
+    def resolve_me(root: Any, info: Info) -> UserEntity | None:
         user_id = info.context.actor.user_id
         return None if user_id is None else repository.get_user(user_id)
 
     @allow(anyone)
-    def resolve_csrf_token(root: None, info: Info) -> str:
+    def resolve_csrf_token(root: Any, info: Info) -> str:
         return get_token(info.context.request)
 
 
@@ -44,7 +44,7 @@ class Login(graphene.Mutation):
 
     @allow(anyone)
     @cost(50)
-    def mutate(root: None, info: Info, email: str, password: str) -> dict[str, Any]:
+    def mutate(root: Any, info: Info, email: str, password: str) -> dict[str, Any]:
         request = info.context.request
         user = auth.authenticate(request, username=email.lower(), password=password) if "\0" not in email else None
         if getattr(request, "axes_locked_out", False):
@@ -59,7 +59,7 @@ class Logout(graphene.Mutation):
     ok = graphene.Boolean(required=True)
 
     @allow(anyone)
-    def mutate(root: None, info: Info) -> dict[str, Any]:
+    def mutate(root: Any, info: Info) -> dict[str, Any]:
         auth.logout(info.context.request)
         return {"ok": True}
 
@@ -75,7 +75,7 @@ class Register(graphene.Mutation):
 
     @allow(anyone)
     @cost(50)
-    def mutate(root: None, info: Info, email: str, password: str) -> dict[str, Any]:
+    def mutate(root: Any, info: Info, email: str, password: str) -> dict[str, Any]:
         return {"user": services.register(email, password)}
 
 
@@ -90,10 +90,10 @@ class ChangePassword(graphene.Mutation):
 
     @allow(authenticated)
     @cost(50)
-    def mutate(root: None, info: Info, old_password: str, new_password: str) -> dict[str, Any]:
+    def mutate(root: Any, info: Info, old_password: str, new_password: str) -> dict[str, Any]:
         user = services.change_password(info.context.actor, old_password, new_password)
         request = info.context.request
-        request.user.refresh_from_db()
+        request.user.refresh_from_db()  # type: ignore[union-attr]
         auth.update_session_auth_hash(request, request.user)  # type: ignore[arg-type]
         return {"user": user}
 

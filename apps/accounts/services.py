@@ -1,9 +1,10 @@
 """The rules of accounts. Sessions are the web door's matter: see schema.py."""
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
-from apps.accounts import models, repository
+from apps.accounts import repository
 from apps.accounts.entities import User
 from apps.common.actor import Actor, authenticated, require
 from apps.common.errors import InvalidArgument, NotFound
@@ -32,6 +33,6 @@ def _check_password(password: str, email: str, *, field: str) -> None:
     if len(password) > 1000 or "\0" in password:
         raise InvalidArgument("The password cannot be accepted.", fields={field: "1000 characters at most, none NUL"})
     try:
-        validate_password(password, models.User(email=email))
+        validate_password(password, get_user_model()(email=email))
     except ValidationError as error:
         raise InvalidArgument("The password is too weak.", fields={field: " ".join(error.messages)}) from None

@@ -20,12 +20,8 @@ class Product(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=models.Q(stock__gte=0), name="catalog_product_stock_not_negative"
-            ),
-            models.CheckConstraint(
-                condition=models.Q(price__gte=0), name="catalog_product_price_not_negative"
-            ),
+            models.CheckConstraint(condition=models.Q(stock__gte=0), name="catalog_product_stock_not_negative"),
+            models.CheckConstraint(condition=models.Q(price__gte=0), name="catalog_product_price_not_negative"),
         ]
         # Each order a list can have, with the id as tie-breaker, among what is sold.
         indexes = [

@@ -139,9 +139,7 @@ def _sku_is_free(sku: str) -> Iterator[None]:
 def _sold(search: str) -> QuerySet[models.Product]:
     rows = models.Product.objects.filter(is_active=True)
     if "\0" in search or len(search) > 200:
-        raise InvalidArgument(
-            "This cannot be searched for.", fields={"search": "200 characters at most, none NUL"}
-        )
+        raise InvalidArgument("This cannot be searched for.", fields={"search": "200 characters at most, none NUL"})
     return rows.filter(Q(name__icontains=search) | Q(sku__icontains=search)) if search else rows
 
 

@@ -42,12 +42,12 @@ class Query(graphene.ObjectType):
     )
 
     @allow(anyone)
-    def resolve_product(root: None, info: Info, id: str) -> catalog.Product:  # noqa: A002
+    def resolve_product(root: Any, info: Info, id: str) -> catalog.Product:
         return catalog.get_product(ids.parse(id))
 
     @allow(anyone)
     def resolve_products(
-        root: None, info: Info, first: int, after: str, search: str, order_by: catalog.ProductOrder
+        root: Any, info: Info, first: int, after: str, search: str, order_by: catalog.ProductOrder
     ) -> Connection:
         page = catalog.list_products(first=first, after=after, search=search, order_by=order_by)
         keyset = catalog.product_keyset(order_by, search)
@@ -82,7 +82,7 @@ class CreateProduct(graphene.Mutation):
     product = graphene.Field(Product, required=True)
 
     @allow(staff)
-    def mutate(root: None, info: Info, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
+    def mutate(root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:
         return {"product": catalog.create_product(info.context.actor, catalog.ProductDraft(**input))}
 
 
@@ -95,7 +95,7 @@ class UpdateProduct(graphene.Mutation):
     product = graphene.Field(Product, required=True)
 
     @allow(staff)
-    def mutate(root: None, info: Info, id: str, version: int, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
+    def mutate(root: Any, info: Info, id: str, version: int, input: dict[str, Any]) -> dict[str, Any]:
         changes = catalog.ProductChanges(**input)
         return {"product": catalog.update_product(info.context.actor, ids.parse(id), version, changes)}
 
@@ -108,7 +108,7 @@ class ArchiveProduct(graphene.Mutation):
     product = graphene.Field(Product, required=True)
 
     @allow(staff)
-    def mutate(root: None, info: Info, id: str, version: int) -> dict[str, Any]:  # noqa: A002
+    def mutate(root: Any, info: Info, id: str, version: int) -> dict[str, Any]:
         return {"product": catalog.archive_product(info.context.actor, ids.parse(id), version)}
 
 

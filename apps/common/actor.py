@@ -29,7 +29,6 @@ NOBODY = Actor()
 SYSTEM = Actor(service="system")  # tasks, commands
 
 
-
 def of_user(user: Any) -> Actor:
     """The actor of Django's `request.user`."""
     return Actor(user_id=user.pk, is_staff=user.is_staff) if user.is_authenticated else NOBODY

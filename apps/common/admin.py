@@ -20,7 +20,7 @@ class VersionedForm(forms.ModelForm):
         read = self.cleaned_data["version"]
         if self.instance.pk and read != self.instance.version:
             raise ValidationError("Somebody else has changed this meanwhile: open it again before you change it.")
-        return self.instance.version
+        return int(self.instance.version)
 
 
 class ServiceAdmin(admin.ModelAdmin):

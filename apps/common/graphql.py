@@ -62,7 +62,7 @@ class Connection(NamedTuple):
     page: Page[Any]
     keyset: Keyset
     has_previous_page: bool
-    count: Callable[[], int]
+    total: Callable[[], int]
 
     @property
     def has_next_page(self) -> bool:
@@ -85,7 +85,7 @@ def connection_type(node: type[graphene.ObjectType]) -> type[graphene.ObjectType
         return root.keyset.token(root.node)
 
     def resolve_total_count(root: Connection, info: Info) -> int:
-        return root.count()
+        return root.total()
 
     edge = type(
         f"{name}Edge",

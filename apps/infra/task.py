@@ -10,7 +10,6 @@ from typing import Any
 import celery
 import structlog
 from celery import current_task
-from celery.result import AsyncResult
 from django.db import transaction
 from django.utils import timezone
 
@@ -26,7 +25,7 @@ class AlreadyDone(Exception):
     """Another delivery of the same task has had its effect."""
 
 
-class Task(celery.Task):
+class Task(celery.Task):  # type: ignore[type-arg]
     """`delay` and `apply_async` write a row in the caller's transaction; the relay publishes it after the commit.
 
     A task that raises is tried again, later each time; a DomainError is final, as trying again cannot help it.
@@ -42,7 +41,7 @@ class Task(celery.Task):
     retry_jitter = True
     ignore_result = True
 
-    def apply_async(
+    def apply_async(  # type: ignore[override]
         self,
         args: Sequence[Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
@@ -52,28 +51,27 @@ class Task(celery.Task):
         headers: Mapping[str, Any] | None = None,
         retries: int = 0,
         **options: Any,
-    ) -> AsyncResult:
+    ) -> Any:
         """Raises TypeError for arguments the task does not take, or that are not plain JSON values."""
         task_id = task_id or uuid.uuid4().hex
-        if self.app.conf.task_always_eager:
-            return super().apply_async(args, kwargs, task_id=task_id, retries=retries)
         due_at = timezone.now() + timedelta(seconds=countdown) if countdown else eta
         if retries:
             queue.reschedule(task_id, retries, due_at or timezone.now())
         else:
-            self.__header__(*(args or ()), **(kwargs or {}))
+            self.__header__(*(args or ()), **(kwargs or {}))  # type: ignore[attr-defined]
             queue.enqueue(task_id, self.name, args or (), kwargs or {}, self._headers(headers), due_at)
         return self.AsyncResult(task_id)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        headers = self.request.headers or {}
-        if not headers.get("queued"):
+        message = self.request
+        headers = message.headers or {}
+        if message.id is None or not headers.get("queued"):
             return super().__call__(*args, **kwargs)
         call.start(headers.get("request_id"))
         call.set_actor(SYSTEM)
-        if queue.begin(self.request.id):
+        if queue.begin(message.id):
             self._run_logged(args, kwargs)
-            queue.finish(self.request.id)
+            queue.finish(message.id)
         return None
 
     def _run_logged(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -102,8 +100,8 @@ def once() -> Iterator[None]:
     What is written inside, and the note that the task is done, are one transaction. For effects outside of this
     database (mail, another service) it cannot help: send those after it, with a key the other side knows.
     """
-    request = current_task.request
+    message = current_task.request if current_task else None
     with transaction.atomic():
-        if (request.headers or {}).get("queued") and not queue.finish(request.id):
+        if message and (message.headers or {}).get("queued") and not queue.finish(str(message.id)):
             raise AlreadyDone
         yield

@@ -50,9 +50,11 @@ def answer_type(request: HttpRequest) -> str:
 
 def wants_page(request: HttpRequest) -> bool:
     """Whether this is a browser that opens the endpoint as a page."""
-    return request.method == "GET" and "query" not in request.GET and request.get_preferred_type(
-        ["text/html", RESPONSE_JSON, JSON]
-    ) == "text/html"
+    return (
+        request.method == "GET"
+        and "query" not in request.GET
+        and request.get_preferred_type(["text/html", RESPONSE_JSON, JSON]) == "text/html"
+    )
 
 
 def read(request: HttpRequest, limits: Limits) -> Parameters:
@@ -106,15 +108,17 @@ def _parameters(given: object, limits: Limits) -> Parameters:
         raise refusal("Batches are not accepted: send one operation a request.", ErrorCode.BAD_USER_INPUT)
     if not isinstance(given, dict):
         raise refusal("The request must be a JSON object.", ErrorCode.BAD_USER_INPUT)
-    variables = _typed(given, "variables", dict) or {}
-    check_variables(variables, limits)
-    return Parameters(
+    parameters = Parameters(
         _typed(given, "query", str),
         _typed(given, "documentId", str),
         _typed(given, "operationName", str),
-        variables,
+        _typed(given, "variables", dict) or {},
         _typed(given, "extensions", dict) or {},
     )
+    if parameters.query is None and not parameters.document_id and "persistedQuery" not in parameters.extensions:
+        raise refusal("The request has no query.", ErrorCode.BAD_USER_INPUT)
+    check_variables(parameters.variables, limits)
+    return parameters
 
 
 def _typed(given: Mapping[str, Any], name: str, kind: type) -> Any:

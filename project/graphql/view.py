@@ -70,14 +70,14 @@ def check_csrf(request: HttpRequest) -> None:
     """
     spoken_for = settings.SESSION_COOKIE_NAME in request.COOKIES or settings.CSRF_COOKIE_NAME in request.COOKIES
     if spoken_for and request.method == "POST":
-        reason = _Csrf(lambda _: HttpResponse()).process_view(request, None, (), {})
+        reason = _Csrf(lambda _: HttpResponse()).process_view(request, HttpResponse, (), {})
         if reason:
             message = f"{reason} Query csrfToken, then send it as the header X-CSRFToken."
             raise HttpRefused(403, refusal(message, ErrorCode.FORBIDDEN))
 
 
 class _Csrf(CsrfViewMiddleware):
-    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+    def _reject(self, request: HttpRequest, reason: str) -> str:
         return reason
 
 
@@ -92,9 +92,7 @@ def _run(request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult,
     if request.method == "GET" and operation.operation is not OperationType.QUERY:
         message = "GET is for queries: send a mutation by POST."
         raise HttpRefused(405, refusal(message, ErrorCode.BAD_USER_INPUT), Allow="POST")
-    cost = cost_of(
-        schema.graphql_schema, operation, document.fragments, parameters.variables, settings.GRAPHQL_LIMITS
-    )
+    cost = cost_of(schema.graphql_schema, operation, document.fragments, parameters.variables, settings.GRAPHQL_LIMITS)
     context = RequestContext(request, actor_of(request))
     call.set_actor(context.actor)
     result = _execute(document, parameters, context)

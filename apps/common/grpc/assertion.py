@@ -1,4 +1,4 @@
-"""The acting user, vouched for by the calling service: signed, short-lived, for one method, good once.
+"""On whose behalf a service calls, vouched for by it: signed, short-lived, for one method, good once.
 
 It travels in metadata as `payload.signature`, both base64url. The key is the SHA-256 of the caller's token:
 both sides have it, the callee need not keep the token itself, and one service cannot vouch in another's name.
@@ -24,7 +24,7 @@ CLOCK_SKEW = 5  # seconds the caller's clock may be ahead
 class Assertion(NamedTuple):
     """Who acts, and the nonce that tells this call from its replay."""
 
-    user_id: int
+    user_id: int | None  # None: a visitor who is not logged in
     is_staff: bool
     nonce: str
 
@@ -35,7 +35,7 @@ def key_of(token: str) -> bytes:
 
 
 def sign(actor: Actor, method: str, key: bytes) -> str:
-    """Vouch for the user in `actor` to the server of `method` (`/catalog.v1.CatalogService/GetProduct`)."""
+    """Say to the server of `method` (`/catalog.v1.CatalogService/GetProduct`) for which user, or visitor, we call."""
     payload = json.dumps(
         [method, actor.user_id, actor.is_staff, round(time.time(), 3), secrets.token_urlsafe(12)],
         separators=(",", ":"),

@@ -53,6 +53,8 @@ class Authenticator:
         if asserted is None:
             return Actor(service=token.service)
         claim = assertion.verify(str(asserted), method, token.digest)
+        if claim.user_id is None:  # grants less than the token alone, so a replay gains nothing
+            return Actor(service=token.service, for_visitor=True)
         _refuse_replay(claim.nonce, method)
         return Actor(user_id=claim.user_id, is_staff=claim.is_staff, service=token.service)
 

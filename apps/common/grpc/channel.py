@@ -5,7 +5,7 @@ Used through the generated stubs:
     channel = Channel("grpc://catalog:50051", catalog_pb2.DESCRIPTOR, token="...")
     catalog_pb2_grpc.CatalogServiceStub(channel).GetProduct(GetProductRequest(id=1))   # raises NotFound, ...
 
-Each call carries the request id, the token, the acting user and a deadline no later than the caller's own.
+Each call carries the request id, the token, on whose behalf it is made, and a deadline no later than the caller's own.
 UNAVAILABLE is tried again, with growing pauses, within the deadline, for the methods whose proto says
 `option idempotency_level`. Needs no Django.
 """
@@ -21,6 +21,7 @@ import grpc
 from google.protobuf.descriptor import FileDescriptor
 
 from apps.common import call
+from apps.common.actor import Actor
 from apps.common.grpc import assertion
 from apps.common.grpc.contract import idempotent_methods
 from apps.common.grpc.errors import from_call
@@ -50,16 +51,20 @@ class Channel(grpc.Channel):
         token: str = "",
         tls: Tls = Tls(),  # noqa: B008 - immutable
         deadline: float = DEFAULT_DEADLINE,
+        acting: Callable[[], Actor] = call.actor,
         connect: Callable[[], grpc.Channel] | None = None,
     ) -> None:
         """`url` is grpc://host:port, or grpcs://host:port for TLS; `deadline` is in seconds.
 
-        `connect` replaces the network, for tests. Raises ValueError for another kind of URL.
+        `acting` says on whose behalf a call is made: for a user or a visitor (also NOBODY), the callee is told so
+        and grants what they may; for a service, what this one's token may. `connect` replaces the network, for
+        tests. Raises ValueError for another kind of URL.
         """
         self.domain = contract.package.partition(".")[0]
         self._token = token
         self._key = assertion.key_of(token)
         self._deadline = deadline
+        self._acting = acting
         self._connect = connect or _connector(url, contract, tls)
         self._connected: tuple[int, grpc.Channel] | None = None
 
@@ -87,7 +92,9 @@ class Channel(grpc.Channel):
             found.append((call.REQUEST_ID_HEADER.lower(), request_id))
         if self._token:
             found.append(("authorization", f"Bearer {self._token}"))
-            if (actor := call.actor()).user_id is not None:
+            actor = self._acting()
+            for_itself = actor.service and actor.user_id is None and not actor.for_visitor
+            if not for_itself:
                 found.append((assertion.METADATA_KEY, assertion.sign(actor, method, self._key)))
         return tuple(found)
 

@@ -1,8 +1,9 @@
-"""A channel without a network: calls run in the test's own thread, through serialization and the whole chain.
+"""Two ways for tests to call a service.
 
-    channel = LocalChannel(rpc.register, chain)
+    channel = LocalChannel(rpc.register, chain)            # no network, the test's own thread and transaction
+    with serving(rpc.register, chain) as address: ...      # a server on a free port; needs a transactional test
 
-The test's database connection and transaction are the handler's too, so no server and no commit are needed.
+Both go through serialization and the whole chain.
 """
 
 import contextvars
@@ -10,12 +11,44 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
+from django.db import connections
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Metadata = tuple[tuple[str, str | bytes], ...]
+
+
+@contextmanager
+def serving(
+    register: Callable[[Any], object], interceptor: grpc.ServerInterceptor, *, threads: int = 4, **options: Any
+) -> Iterator[str]:
+    """Serve on a free loopback port, and yield its `host:port`."""
+    pool = ThreadPoolExecutor(threads)
+    server = grpc.server(pool, interceptors=[interceptor], **options)
+    register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        server.stop(0).wait()
+        _close_connections(pool, threads)
+        pool.shutdown()
+
+
+def _close_connections(pool: ThreadPoolExecutor, threads: int) -> None:
+    """Let go of the test database in every thread, so that it can be dropped."""
+    together = threading.Barrier(threads)
+
+    def close() -> None:
+        together.wait(timeout=10)
+        connections.close_all()
+
+    wait([pool.submit(close) for _ in range(threads)])
 
 
 class LocalChannel(grpc.Channel):

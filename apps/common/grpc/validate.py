@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import Any
 
 from google.protobuf.field_mask_pb2 import FieldMask
-from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.type.money_pb2 import Money
 
@@ -53,7 +52,7 @@ class Violations:
         if not least <= value <= most:
             self.add(field, f"must be between {least} and {most}")
 
-    def enum(self, field: str, kind: EnumTypeWrapper, value: int) -> None:
+    def enum(self, field: str, kind: Any, value: int) -> None:
         """Refuse a number this server has no name for: a newer client's, or none at all."""
         if value not in kind.values():
             self.add(field, f"{value} is not one of {', '.join(kind.keys())}")

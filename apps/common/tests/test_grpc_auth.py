@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import cache
 
 from apps.common import call
-from apps.common.actor import Actor
+from apps.common.actor import NOBODY, Actor
 from apps.common.grpc import assertion
 from apps.common.grpc.auth import parse_tokens
 from apps.common.grpc.channel import MAX_ATTEMPTS
@@ -86,7 +86,18 @@ def test_the_users_rights_count_and_not_the_services(stub):
         "PERMISSION_DENIED",
     )
     stub.AsStaff(probe.Text(), metadata=vouched(assertion.sign(STAFF, f"/{probe.NAME}/AsStaff", KEY)))
-    assert refusal(stub.Write, *vouched(assertion.sign(STAFF, probe.WRITE, KEY)))[0] == "PERMISSION_DENIED"
+    stub.AsStaff(probe.Text(), metadata=probe.bearer())
+
+
+def test_a_service_that_calls_for_a_visitor_has_only_a_visitors_rights(stub, act):
+    act(who)
+    metadata = vouched(assertion.sign(NOBODY, probe.READ, KEY))
+
+    assert stub.Read(probe.Text(), metadata=metadata).text == repr(Actor(service="shop", for_visitor=True))
+    assert refusal(stub.AsStaff, *vouched(assertion.sign(NOBODY, f"/{probe.NAME}/AsStaff", KEY))) == (
+        "PERMISSION_DENIED",
+        "PERMISSION_DENIED",
+    )
 
 
 def test_a_replay_is_refused(stub):

@@ -11,14 +11,12 @@ from graphql import (
     FieldNode,
     FragmentDefinitionNode,
     GraphQLObjectType,
-    GraphQLResolveInfo,
     OperationDefinitionNode,
     SelectionSetNode,
     Undefined,
     VariableNode,
     default_field_resolver,
 )
-from graphql.execution.execute import invalid_return_type_error
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 
@@ -40,8 +38,7 @@ _conditions: BoundedCache["Conditions"] = BoundedCache(PLANS_KEPT)
 class CompiledExecutionContext(DeferredExecutionContext):
     """DeferredExecutionContext's results from generated code.
 
-    Abstract types, `is_type_of` and whatever else the plans do not know are left to graphql-core's own code,
-    field by field; an operation with middleware, another default resolver or awaitables is so as a whole.
+    An operation with middleware, another default resolver or awaitables is left to the interpreter as a whole.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -70,28 +67,6 @@ class CompiledExecutionContext(DeferredExecutionContext):
             return super().execute_field(parent_type, source, field_nodes, path)
         plan = self.plans.field(self, parent_type, field_nodes)
         return plan.execute(self, source, path.prev) if plan else Undefined
-
-    def execute_field_stock(
-        self, parent_type: GraphQLObjectType, source: Any, field_nodes: list[FieldNode], path: Path
-    ) -> Any:
-        """Execute one field by graphql-core's code, which comes back here for the objects it finds."""
-        return super().execute_field(parent_type, source, field_nodes, path)
-
-    def complete_object_value(
-        self,
-        return_type: GraphQLObjectType,
-        field_nodes: list[FieldNode],
-        info: GraphQLResolveInfo,
-        path: Path,
-        result: Any,
-    ) -> Any:
-        """Complete an object by its plan. Raises GraphQLError when it is not of the type."""
-        if not self.compiles:
-            return super().complete_object_value(return_type, field_nodes, info, path, result)
-        plan = self.plans.object(return_type, field_nodes)
-        if return_type.is_type_of and not return_type.is_type_of(result, info):
-            raise invalid_return_type_error(return_type, result, field_nodes)
-        return plan.run(self, result, path)
 
     def arguments(self, plan: FieldPlan) -> dict[str, Any]:
         """The arguments of a field, coerced once a request unless a resolver could change them."""

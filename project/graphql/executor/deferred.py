@@ -116,7 +116,7 @@ class DeferredExecutionContext(ExecutionContext):
         super().__init__(*args, **kwargs)
         self.synchronous = self.is_awaitable is assume_not_awaitable
         self._root_fields: Fields = {}
-        self._pending: list[Pending] = []
+        self.pending: list[Pending] = []
         self._failures: list[Failure] = []
         self._late_nulls: list[Path] = []
         self._in_flight: tuple[GraphQLError, Path] | None = None
@@ -280,7 +280,7 @@ class DeferredExecutionContext(ExecutionContext):
             return place.complete(self, deferred.result(), path)
         self._deferred_seen = True
         pending = Pending(deferred, path, place)
-        self._pending.append(pending)
+        self.pending.append(pending)
         return pending
 
     def fail(
@@ -306,8 +306,8 @@ class DeferredExecutionContext(ExecutionContext):
         self._in_flight = None
 
     def _drain(self) -> None:
-        while self._pending:
-            level, self._pending = self._pending, []
+        while self.pending:
+            level, self.pending = self.pending, []
             for pending in level:
                 self._fetch(pending)
             for pending in level:
@@ -324,7 +324,7 @@ class DeferredExecutionContext(ExecutionContext):
 
     def _fill(self, pending: Pending) -> None:
         if not pending.deferred.settle():
-            self._pending.append(pending)
+            self.pending.append(pending)
             return
         value = None
         try:

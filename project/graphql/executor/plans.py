@@ -11,6 +11,7 @@ from typing import Any
 from graphene.types.resolver import dict_or_attr_resolver
 from graphql import (
     FieldNode,
+    GraphQLAbstractType,
     GraphQLField,
     GraphQLList,
     GraphQLNonNull,
@@ -20,11 +21,10 @@ from graphql import (
     TypeNameMetaFieldDef,
     Undefined,
     default_field_resolver,
-    get_named_type,
+    is_abstract_type,
     is_leaf_type,
-    is_object_type,
 )
-from graphql.execution.execute import get_field_def
+from graphql.execution.execute import get_field_def, invalid_return_type_error
 from graphql.pyutils import Path, is_iterable
 
 from apps.common import call
@@ -155,7 +155,7 @@ def compiled(fields: "list[FieldPlan]") -> source.Run:
 class Position:
     """A place in the result: what completes a value there, and whether it may be null."""
 
-    __slots__ = ("message", "nodes", "nullable", "run", "target", "type")
+    __slots__ = ("message", "nodes", "nullable", "target", "type")
 
     def __init__(self, plan: "FieldPlan", type_: Any) -> None:
         self.type = type_
@@ -182,6 +182,60 @@ class LeafTarget:
         if value is None or value is Undefined:
             return None
         return context.complete_leaf_value(self.type, value)
+
+
+class CheckedTarget:
+    """Objects of a type that has its own say in what is of it."""
+
+    def __init__(self, plan: "FieldPlan", type_: GraphQLObjectType) -> None:
+        self.plan = plan
+        self.type = type_
+
+    def run(self, context: Context, value: Any, path: Path) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None or value is Undefined:
+            return None
+        info = self.plan.info(context, field_path(path))
+        return checked(context, self.plan, self.type, value, info).run(context, value, path)
+
+
+class AbstractTarget:
+    """Objects whose type is found out from the value."""
+
+    def __init__(self, plan: "FieldPlan", type_: GraphQLAbstractType) -> None:
+        self.plan = plan
+        self.type = type_
+
+    def run(self, context: Context, value: Any, path: Path) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None or value is Undefined:
+            return None
+        info = self.plan.info(context, field_path(path))
+        name = (self.type.resolve_type or context.type_resolver)(value, info, self.type)
+        type_ = context.ensure_valid_runtime_type(name, self.type, self.plan.nodes, info, value)
+        return checked(context, self.plan, type_, value, info).run(context, value, path)
+
+
+def checked(
+    context: Context, plan: "FieldPlan", type_: GraphQLObjectType, value: Any, info: GraphQLResolveInfo
+) -> ObjectPlan:
+    """The plan for the value. Raises GraphQLError when the type does not accept it."""
+    objects = plan.plans.object(type_, plan.nodes)
+    # As in graphql-core, a bad @skip or @include comes before a wrong type.
+    objects.fields(context)
+    check: Any = type_.is_type_of
+    if check and not check(value, info):
+        raise invalid_return_type_error(type_, value, plan.nodes)
+    return objects
+
+
+def field_path(path: Path) -> Path:
+    """The path of the field that a list item belongs to."""
+    while isinstance(path.key, int):
+        path = path.prev
+    return path
 
 
 class ListTarget:
@@ -228,13 +282,9 @@ def target(plan: "FieldPlan", type_: Any) -> Any:
         return ListTarget(plan, type_)
     if is_leaf_type(type_):
         return LeafTarget(type_)
-    return plan.plans.object(type_, plan.nodes)
-
-
-def is_known(type_: Any) -> bool:
-    """Whether values of the type are completed here; abstract types and `is_type_of` are graphql-core's."""
-    named: Any = get_named_type(type_)
-    return is_leaf_type(named) or (is_object_type(named) and not named.is_type_of)
+    if is_abstract_type(type_):
+        return AbstractTarget(plan, type_)
+    return CheckedTarget(plan, type_) if type_.is_type_of else plan.plans.object(type_, plan.nodes)
 
 
 class FieldPlan:
@@ -280,23 +330,12 @@ class FieldPlan:
     def _executor(self) -> source.Run:
         if self.field is TypeNameMetaFieldDef:
             return lambda _context, _source, _path: self.parent.name
-        if not is_known(self.field.type):
-            return by_graphql_core(self)
         if self.read is None:
             return by_resolver(self, Position(self, self.field.type))
         self.finish = by_attribute(self, Position(self, self.field.type))
         if self.field.resolve is not None and is_leaf_type(self.nullable_type()):
             self.finish = by_leaf(self, self.finish)
         return reading(self.read, self.finish)
-
-
-def by_graphql_core(plan: FieldPlan) -> source.Run:
-    parent, nodes, key, parent_name = plan.parent, plan.nodes, plan.key, plan.parent.name
-
-    def execute(context: Context, source: Any, parent_path: Path | None) -> Any:
-        return context.execute_field_stock(parent, source, nodes, new_path((parent_path, key, parent_name)))
-
-    return execute
 
 
 def by_resolver(plan: FieldPlan, position: Position) -> source.Run:

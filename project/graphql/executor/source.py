@@ -104,9 +104,10 @@ def _source(slots: Sequence[Slot]) -> str:
         lines += _statements(n, slots[n])
     entries = ", ".join(f"k{n}: {'r' if slots[n].kind == CONSTANT else 'v'}{n}" for n in numbers)
     lines.append(f"    result = {{{entries}}}")
+    if calls:
+        lines.append("    if context.pending:")
     for n in calls:
-        if slots[n].changes == ANYTHING_ELSE:
-            lines += [f"    if v{n}.__class__ is Pending:", f"        v{n}.container = result"]
+        lines += [f"        if v{n}.__class__ is Pending:", f"            v{n}.container = result"]
     lines += ["    return result", "  return run"]
     return "\n".join(lines)
 

