@@ -62,8 +62,11 @@ class Server:
         self._server.start()
         threading.Thread(target=self._watch_readiness, name="grpc-readiness", daemon=True).start()
 
-    def stop(self) -> None:
-        """Drain: health turns to NOT_SERVING, calls in flight get GRPC_GRACE seconds, then the rest is cancelled."""
+    def stop(self) -> bool:
+        """Drain: health turns to NOT_SERVING, calls in flight get GRPC_GRACE seconds, then the rest is cancelled.
+
+        Returns whether all of them have ended.
+        """
         self._stopping.set()
         self._health.enter_graceful_shutdown()
         self._server.stop(settings.GRPC_GRACE).wait()
@@ -71,8 +74,7 @@ class Server:
         last = threading.Thread(target=self._pool.shutdown, daemon=True)
         last.start()
         last.join(LAST_WAIT)
-        if last.is_alive():
-            log.error("calls did not end within the grace time", grace=settings.GRPC_GRACE)
+        return not last.is_alive()
 
     def _bind(self, address: str) -> int:
         try:
@@ -112,7 +114,9 @@ def serve(address: str, *, share_port: bool = False, stop: threading.Event | Non
     server.start()
     log.info("gRPC server started", address=address, tls=bool(settings.GRPC_TLS_CERT), pid=os.getpid())
     stopped.wait()
-    server.stop()
+    if not server.stop():
+        log.error("calls did not end within the grace time", grace=settings.GRPC_GRACE, pid=os.getpid())
+        os._exit(1)  # the interpreter's own end would wait for them
     log.info("gRPC server stopped", pid=os.getpid())
 
 

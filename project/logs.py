@@ -28,6 +28,9 @@ _SHARED: list[Processor] = [
     structlog.processors.TimeStamper(fmt="iso", utc=True),
 ]
 
+# Each request and each task has its own access line; these would be second ones.
+_QUIETER = {"django.request": "ERROR", "django.server": "ERROR", "celery": "WARNING", "kombu": "WARNING"}
+
 
 def configure(log_format: str, level: str) -> None:
     """Send structlog and the standard library's loggers through one formatter to standard error."""
@@ -56,8 +59,7 @@ def configure(log_format: str, level: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
-            # Each request has its own access line; Django's would be a second one.
-            "loggers": {"django.request": {"level": "ERROR"}, "django.server": {"level": "ERROR"}},
+            "loggers": {name: {"level": level} for name, level in _QUIETER.items()},
         }
     )
 

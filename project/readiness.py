@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import redis
 from django.conf import settings
@@ -18,25 +17,27 @@ class _Checks:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="readiness")
-        self._running: Future[list[str]] | None = None
-        self._answer: list[str] = []
+        self._thread: threading.Thread | None = None
+        self._found: list[str] = []
         self._expires = 0.0
 
     def problems(self) -> list[str]:
         with self._lock:
             if time.monotonic() >= self._expires:
-                self._answer = self._ask()
+                self._ask()
                 self._expires = time.monotonic() + KEEP
-            return self._answer
+            return self._found
 
-    def _ask(self) -> list[str]:
-        if self._running is None or self._running.done():
-            self._running = self._pool.submit(_check_all)
-        try:
-            return self._running.result(timeout=PATIENCE)
-        except TimeoutError:
-            return [f"a store does not answer within {PATIENCE:g} s"]
+    def _ask(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._check, name="readiness", daemon=True)
+            self._thread.start()
+        self._thread.join(PATIENCE)
+        if self._thread.is_alive():
+            self._found = [f"a store does not answer within {PATIENCE:g} s"]
+
+    def _check(self) -> None:
+        self._found = _check_all()
 
 
 _checks = _Checks()
@@ -64,12 +65,15 @@ def _problem(name: str, check: Callable[[], None]) -> str:
 
 
 def _check_database() -> None:
-    connection = connections["default"]
+    connection = connections.create_connection("default")
+    # Not from the pool: that all its connections are busy does not mean that the database is away.
+    options = {name: value for name, value in connection.settings_dict["OPTIONS"].items() if name != "pool"}
+    connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
     finally:
-        connection.close()  # to find out again, the next time, whether one can connect
+        connection.close()
 
 
 def _check_broker() -> None:

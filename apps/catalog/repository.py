@@ -94,22 +94,26 @@ def update_product(product_id: int, version: int, changes: ProductChanges) -> Pr
     return _entity(row)
 
 
-def upsert_products(drafts: Sequence[ProductDraft]) -> None:
+def upsert_products(drafts: Sequence[ProductDraft], columns: Sequence[str] = ProductDraft._fields) -> None:
     """Write a chunk by SKU: new ones are created, known ones get the draft's values and a new version.
 
-    The drafts must have been validated (`draft_errors`), and each SKU stands once in the chunk.
+    Known ones get the named columns only. The drafts must have been validated (`draft_errors`), and each SKU stands
+    once in the chunk.
     """
     now = timezone.now()
-    known = dict(models.Product.objects.filter(sku__in=[d.sku for d in drafts]).values_list("sku", "version"))
-    models.Product.objects.bulk_create(
-        [
-            models.Product(**d._asdict(), created_at=now, updated_at=now, version=known.get(d.sku, 0) + 1)
-            for d in drafts
-        ],
-        update_conflicts=True,
-        unique_fields=["sku"],
-        update_fields=["name", "description", "price", "currency", "stock", "version", "updated_at"],
-    )
+    with transaction.atomic():
+        # Locked, so that nobody gives a product the version that it is about to get here.
+        found = models.Product.objects.filter(sku__in=[d.sku for d in drafts]).order_by("sku").select_for_update()
+        known = dict(found.values_list("sku", "version"))
+        models.Product.objects.bulk_create(
+            [
+                models.Product(**d._asdict(), created_at=now, updated_at=now, version=known.get(d.sku, 0) + 1)
+                for d in drafts
+            ],
+            update_conflicts=True,
+            unique_fields=["sku"],
+            update_fields=[*(name for name in columns if name != "sku"), "version", "updated_at"],
+        )
 
 
 def draft_errors(draft: ProductDraft) -> dict[str, str]:

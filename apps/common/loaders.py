@@ -81,7 +81,7 @@ class Deferred(Generic[V]):
         return not self._load()._settled
 
     def fetch(self) -> None:
-        """Fetch one batch of the queue this one waits in. Does not raise: an error settles its keys."""
+        """Fetch one batch of the queue this one waits in. An error of the batch settles its keys."""
         load = self._load()
         if not load._settled and load._queue is not None:
             load._queue.fetch()
@@ -148,9 +148,11 @@ class Queue:
         self._known = {deferred.key: deferred for deferred in self._waiting}
 
     def fetch(self) -> None:
-        """Fetch the longest waiting keys in one call of the batch function."""
+        """Fetch the longest waiting keys in one call of the batch function. Raises RuntimeError without any."""
         chunk = self._waiting[: self._max_batch_size]
         del self._waiting[: self._max_batch_size]
+        if not chunk:
+            raise RuntimeError("A batch function waits for a load of its own batch.")
         try:
             found = self._batch([deferred.key for deferred in chunk])
             values = [found.get(deferred.key) for deferred in chunk]

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 from django.utils import timezone
 
 from apps.infra.models import QueuedTask
@@ -14,6 +14,7 @@ BATCH = 100
 MAX_STARTS = 3  # a task whose worker died this often is parked
 LEASE = timedelta(seconds=10)  # for publishing one batch
 SILENCE = timedelta(minutes=2)  # then a published task that is not done is published again, and later each time
+MAX_DOUBLINGS = 5
 
 
 class Message(NamedTuple):
@@ -62,10 +63,12 @@ def claim_due() -> list[Message]:
 def mark_published(task_ids: Sequence[str]) -> None:
     """The broker has them: publish again only after SILENCE, doubled with each time."""
     now = timezone.now()
-    for published in range(6):
-        same = QueuedTask.objects.filter(task_id__in=task_ids)
-        same = same.filter(published=published) if published < 5 else same.filter(published__gte=5)
-        same.filter(due_at__gt=now).update(due_at=now + SILENCE * 2**published, published=F("published") + 1)
+    later = Case(
+        *(When(published=times, then=Value(now + SILENCE * 2**times)) for times in range(MAX_DOUBLINGS)),
+        default=Value(now + SILENCE * 2**MAX_DOUBLINGS),
+    )
+    # Not those that failed meanwhile and are due at a time of their own.
+    QueuedTask.objects.filter(task_id__in=task_ids, due_at__gt=now).update(due_at=later, published=F("published") + 1)
 
 
 def begin(task_id: str) -> bool:

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import types
+from pathlib import Path
 
 import grpc
 import pytest
@@ -147,21 +148,22 @@ def test_calls_in_flight_end_well_when_the_server_stops(ready, monkeypatch):
         futures = [probe.Stub(channel).Write.future(probe.Text(), metadata=probe.bearer()) for _ in range(8)]
         for _ in range(4):
             entered.acquire()
-        server.stop()
 
+        assert server.stop() is True
         assert [future.code().name for future in futures] == ["OK"] * 8
 
 
 def test_calls_that_outlast_the_grace_time_are_cancelled(ready, monkeypatch, settings):
     settings.GRPC_GRACE = 0.1
+    monkeypatch.setattr(grpc_server, "LAST_WAIT", 0.1)
     monkeypatch.setattr(probe.ProbeService, "act", staticmethod(lambda request, context: time.sleep(1)))
     server = grpc_server.Server("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         future = probe.Stub(channel).Write.future(probe.Text(), metadata=probe.bearer())
         time.sleep(0.1)
-        server.stop()
 
+        assert server.stop() is False
         assert future.code() in (grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
 
 
@@ -321,9 +323,19 @@ def test_the_command_refuses_a_busy_port(run):
     assert "Traceback" not in done.stderr
 
 
+def is_worker(pid):
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False
+
+
 def children_of(process):
-    found = subprocess.run(["ps", "--ppid", str(process.pid), "-o", "pid=,args="], capture_output=True, text=True)
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if "spawn_main" in line]
+    try:
+        pids = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    except OSError:
+        return []
+    return [int(pid) for pid in pids if is_worker(pid)]
 
 
 def test_a_process_that_dies_is_replaced(run):
@@ -347,7 +359,4 @@ def test_processes_do_not_outlive_a_parent_that_was_killed(run):
     children = children_of(process)
     process.kill()
 
-    def gone(pid):
-        return not os.path.exists(f"/proc/{pid}") or "spawn_main" not in open(f"/proc/{pid}/cmdline").read()
-
-    wait_until(lambda: all(gone(pid) for pid in children))
+    wait_until(lambda: not any(is_worker(pid) for pid in children))

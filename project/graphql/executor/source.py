@@ -25,7 +25,7 @@ SHAPES_KEPT = 1024
 
 # How a field's value is come by.
 CONSTANT = "constant"  # known beforehand: __typename
-READ = "read"  # read off the source, then finished by the field unless `unchanged` holds
+READ = "read"  # read off the source, and finished by the field where it changes
 CALL = "call"  # everything is done by the field
 
 ANYTHING_ELSE = ""

@@ -169,3 +169,13 @@ def test_clear_keeps_what_is_still_to_be_fetched():
     assert loaders.load(get, 1) is waiting
     assert waiting.result() == "one"
     assert get.calls == [[1]]
+
+
+def test_a_batch_function_cannot_wait_for_itself():
+    loaders = Loaders()
+
+    def get(keys):
+        return {key: loaders.load(get, key).result() for key in keys}
+
+    with pytest.raises(RuntimeError, match="own batch"):
+        loaders.load(get, 1).result()

@@ -1,0 +1,73 @@
+from datetime import timedelta
+
+import pytest
+from celery.schedules import schedule
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+
+import apps.infra.tasks  # noqa: F401 - registers the task
+from apps.infra.models import QueuedTask
+from apps.infra.scheduler import Scheduler
+from apps.infra.schedules import reconcile
+from project.celery import app
+
+pytestmark = pytest.mark.django_db(transaction=True)  # beat looks after its connection itself
+
+
+@pytest.fixture
+def due():
+    reconcile({"beat": {"task": "infra.heartbeat", "schedule": schedule(60)}})
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(seconds=61))
+
+
+def beat() -> Scheduler:
+    scheduler = Scheduler(app=app, lazy=True)
+    scheduler.schedule  # noqa: B018 - reads the table, as a start does
+    return scheduler
+
+
+def tick(scheduler: Scheduler) -> None:
+    """Until nothing is due."""
+    for _ in range(20):
+        if scheduler.tick() > 0:
+            return
+
+
+def test_a_due_entry_is_queued_once(due):
+    one = beat()
+    tick(one)
+    tick(one)
+
+    assert list(QueuedTask.objects.values_list("task", flat=True)) == ["infra.heartbeat"]
+
+
+def test_two_beats_that_saw_the_same_entry_queue_it_once(due):
+    one, two = beat(), beat()
+    tick(one)
+    tick(two)
+
+    assert QueuedTask.objects.count() == 1
+    assert PeriodicTask.objects.get(name="beat").total_run_count == 1
+
+
+def test_a_beat_that_lost_goes_on_with_what_the_other_wrote(due):
+    one, two = beat(), beat()
+    tick(one)
+    tick(two)
+    PeriodicTask.objects.filter(name="beat").update(last_run_at=timezone.now() - timedelta(seconds=61))
+    for scheduler in (one, two):
+        scheduler._initial_read = True
+        scheduler._heap = None
+        tick(scheduler)
+
+    assert QueuedTask.objects.count() == 2
+
+
+def test_a_tick_that_cannot_be_queued_is_not_taken(due, monkeypatch):
+    one = beat()
+    monkeypatch.setattr(one, "apply_async", lambda *_, **__: 1 / 0)
+    seen = PeriodicTask.objects.get(name="beat").last_run_at
+    with pytest.raises(ZeroDivisionError):
+        tick(one)
+
+    assert PeriodicTask.objects.get(name="beat").last_run_at == seen

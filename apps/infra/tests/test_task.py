@@ -1,0 +1,172 @@
+import json
+
+import pytest
+from celery import shared_task
+from celery.app.trace import trace_task
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+from apps.common import call
+from apps.common.errors import NotFound
+from apps.infra import heartbeat, queue, relay
+from apps.infra.models import Heartbeat, QueuedTask
+from apps.infra.task import once
+from project.celery import app
+
+pytestmark = pytest.mark.django_db
+
+seen: list[str] = []
+
+
+@shared_task(name="test.note")
+def note(text: str) -> None:
+    with once():
+        heartbeat.note(text)
+    seen.append(call.request_id())
+
+
+@shared_task(name="test.fail", bind=True)
+def fail(self, kind: str) -> None:
+    raise {"bug": ZeroDivisionError, "refusal": NotFound}[kind]("no")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen():
+    seen.clear()
+
+
+class Broker:
+    """Takes what the relay publishes, and hands it to the task as a worker would."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.messages: list[dict] = []
+        self.down = False
+        monkeypatch.setattr(app, "send_task", self.send_task)
+
+    def send_task(self, name, args, kwargs, **options):
+        if self.down:
+            raise OperationalError
+        json.dumps([args, kwargs])
+        self.messages.append({"name": name, "args": args, "kwargs": kwargs, **options})
+
+    def deliver(self, message):
+        """Run it as a worker does, failures included."""
+        request = (
+            {"id": message["task_id"]}
+            | {name: message[name] for name in ("headers", "retries")}
+            | {"delivery_info": {}, "called_directly": False}
+        )
+        trace_task(app.tasks[message["name"]], message["task_id"], message["args"], message["kwargs"], request, app=app)
+
+
+@pytest.fixture
+def broker(monkeypatch):
+    return Broker(monkeypatch)
+
+
+def test_the_request_id_travels_with_a_task(broker):
+    call.start("request-1")
+    note.delay("a")
+    relay.publish_due(app)
+    call.start("another")
+    broker.deliver(broker.messages[0])
+
+    assert seen == ["request-1"]
+
+
+def test_a_done_task_leaves_the_queue(broker):
+    note.delay("a")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    assert Heartbeat.objects.filter(name="a").exists()
+    assert not QueuedTask.objects.exists()
+
+
+def test_a_second_delivery_has_no_second_effect(broker):
+    note.delay("a")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+    Heartbeat.objects.all().delete()
+    broker.deliver(broker.messages[0])
+
+    assert not Heartbeat.objects.exists()
+
+
+def test_two_deliveries_at_once_have_one_effect(broker, monkeypatch):
+    note.delay("a")
+    relay.publish_due(app)
+    monkeypatch.setattr(queue, "begin", lambda _: True)  # both have begun before either is done
+    broker.deliver(broker.messages[0])
+    Heartbeat.objects.all().delete()
+    broker.deliver(broker.messages[0])
+
+    assert not Heartbeat.objects.exists()
+
+
+def test_a_broker_that_is_down_loses_nothing(broker):
+    note.delay("a")
+    broker.down = True
+    with pytest.raises(OperationalError):
+        relay.publish_due(app)
+
+    assert QueuedTask.objects.get().parked_at is None
+
+
+def test_a_message_that_cannot_be_published_is_parked_and_holds_up_no_other(broker, monkeypatch):
+    note.delay("bad")
+    note.delay("good")
+    send = broker.send_task
+
+    def refuse_bad(name, args, kwargs, **options):
+        if args == ["bad"]:
+            raise ValueError("too long")
+        send(name, args, kwargs, **options)
+
+    monkeypatch.setattr(app, "send_task", refuse_bad)
+    relay.publish_due(app)
+
+    assert [message["args"] for message in broker.messages] == [["good"]]
+    assert "too long" in QueuedTask.objects.get(parked_at__isnull=False).error
+
+
+def test_a_failed_task_is_tried_again_later(broker):
+    fail.delay("bug")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    row = QueuedTask.objects.get()
+    assert (row.retries, row.starts, row.parked_at) == (1, 0, None)
+
+
+def test_the_last_failure_parks_the_task_with_its_traceback(broker):
+    fail.delay("bug")
+    QueuedTask.objects.update(retries=5)
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    row = QueuedTask.objects.get()
+    assert row.parked_at is not None
+    assert "ZeroDivisionError" in row.error
+
+
+def test_a_refusal_is_not_tried_again(broker):
+    fail.delay("refusal")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    assert "NotFound" in QueuedTask.objects.get(parked_at__isnull=False).error
+
+
+def test_wrong_arguments_are_refused_where_they_are_written():
+    with pytest.raises(TypeError):
+        note.delay()
+
+    assert not QueuedTask.objects.exists()
+
+
+def test_arguments_that_are_not_plain_are_refused_where_they_are_written():
+    with pytest.raises(TypeError), transaction.atomic():
+        note.delay(object())
+
+    assert not QueuedTask.objects.exists()
