@@ -1,18 +1,26 @@
-from django.core.validators import MinValueValidator, ProhibitNullCharactersValidator, RegexValidator
+from django.core.validators import (
+    MaxLengthValidator,
+    MaxValueValidator,
+    MinValueValidator,
+    ProhibitNullCharactersValidator,
+    RegexValidator,
+)
 from django.db import models
 
 TEXT = [ProhibitNullCharactersValidator()]
 NOT_NEGATIVE = [MinValueValidator(0)]
+COUNT = [*NOT_NEGATIVE, MaxValueValidator(2**31 - 1)]  # what PostgreSQL, GraphQL and protobuf call an integer
 CURRENCY = [RegexValidator(r"\A[A-Z]{3}\Z", "Three capital letters, as in ISO 4217.")]
 
 
 class Product(models.Model):
     sku = models.CharField("SKU", max_length=64, unique=True, validators=TEXT)
     name = models.CharField(max_length=200, validators=TEXT)
-    description = models.TextField(blank=True, max_length=10_000, validators=TEXT)
+    # A TextField's own max_length binds forms only.
+    description = models.TextField(blank=True, max_length=10_000, validators=[*TEXT, MaxLengthValidator(10_000)])
     price = models.DecimalField(max_digits=12, decimal_places=2, validators=NOT_NEGATIVE)
     currency = models.CharField(max_length=3, default="EUR", validators=CURRENCY)
-    stock = models.IntegerField(default=0, validators=NOT_NEGATIVE)
+    stock = models.IntegerField(default=0, validators=COUNT)
     is_active = models.BooleanField("active", default=True, help_text="Archived products are not sold.")
     version = models.IntegerField(default=1, editable=False)
     created_at = models.DateTimeField(editable=False)

@@ -31,6 +31,9 @@ class Scheduler(DatabaseScheduler):
     def apply_entry(self, entry: ModelEntry, producer: Any = None) -> None:
         """`reserve` has sent it."""
 
+    def sync(self) -> None:
+        """Nothing is left to write. (The inherited one closes connections, in the middle of `reserve`.)"""
+
     def tick(self, *args: Any, **kwargs: Any) -> float:
         try:
             heartbeat.note("beat", at_most_every=10)

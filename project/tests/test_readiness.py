@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from django.db import connection
+from django.db import connections
 
 from project import readiness
 
@@ -27,7 +27,7 @@ def test_a_database_that_is_down_is_named(monkeypatch):
     def fail(self, *args):
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(type(connection), "get_new_connection", fail)
+    monkeypatch.setattr(type(connections["default"]), "get_new_connection", fail)
 
     assert readiness.problems() == ["database: ConnectionRefusedError"]
 

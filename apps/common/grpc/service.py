@@ -12,7 +12,8 @@ A domain's `rpc.py` looks like this; a method without a rule keeps the server fr
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService.as_servicer(), server)
 
 The actor is `apps.common.call.actor()`; refusals are raised as `apps.common.errors`; a loop that may run long
-calls `apps.common.call.check_deadline()`.
+calls `apps.common.call.check_deadline()`. Between two messages of a stream the connection goes back to the pool,
+unless a transaction is open: a cursor that spans messages needs `atomic()`.
 """
 
 from collections.abc import Iterator

@@ -1,11 +1,12 @@
 import contextlib
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, connections
 from structlog.testing import capture_logs
 
 from apps.common import call
@@ -13,6 +14,7 @@ from apps.common.actor import NOBODY, allow, anyone
 from apps.common.errors import InvalidArgument
 from apps.common.grpc.errors import from_call
 from apps.common.grpc.service import Service
+from apps.common.grpc.testing import LocalChannel
 from apps.common.tests import probe
 from apps.common.tests.conftest import serving
 
@@ -156,25 +158,29 @@ def test_calls_do_not_see_one_another(stub, act):
     assert call.actor() == NOBODY
 
 
+@pytest.mark.postgresql
 @pytest.mark.django_db(transaction=True)
-def test_a_streams_connection_is_looked_after_when_it_ends(stub, act, monkeypatch):
-    closed = []
-    monkeypatch.setattr("apps.common.grpc.interceptors.close_old_connections", lambda: closed.append(True))
+def test_streams_outnumber_the_pools_connections(act, monkeypatch):
+    database = connections.databases["default"]
+    monkeypatch.setitem(database, "CONN_MAX_AGE", 0)
+    monkeypatch.setitem(database, "OPTIONS", {"pool": {"min_size": 1, "max_size": 2, "timeout": 0.5}})
 
-    def three(request, context):
-        for _ in range(3):
+    def ten(request, context):
+        for _ in range(10):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
             yield probe.Text()
+            time.sleep(0.1)  # as if the reader were slow
 
-    act(three)
+    def count(stub):
+        return len(list(stub.Stream(probe.Text(), metadata=probe.bearer())))
 
-    assert len(list(stub.Stream(probe.Text(), metadata=probe.bearer()))) == 3
-    for _ in range(100):
-        if closed:
-            break
-        time.sleep(0.01)
-    assert closed == [True]
+    act(ten)
+    with serving(threads=6) as address, grpc.insecure_channel(address) as channel, ThreadPoolExecutor(6) as readers:
+        counts = list(readers.map(count, [probe.Stub(channel)] * 6))
+    connections.create_connection("default").close_pool()
+
+    assert counts == [10] * 6
 
 
 def test_more_calls_than_allowed_are_refused_at_once(act):
@@ -204,8 +210,6 @@ def test_a_handler_that_never_met_a_rule_lets_nobody_in():
     def register(server):
         handler = grpc.unary_unary_rpc_method_handler(probe.echo, probe.Text.FromString, probe.Text.SerializeToString)
         server.add_registered_method_handlers(probe.NAME, {"Write": handler})
-
-    from apps.common.grpc.testing import LocalChannel
 
     stub = probe.Stub(LocalChannel(register, probe.chain()))
 

@@ -12,7 +12,7 @@ from types import FrameType
 from typing import Any, BinaryIO, NoReturn, TextIO
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import reset_queries, transaction
 
 from apps.catalog import repository
 from apps.catalog.imports import FORMATS, BadFile, Lines, Row, Rows, Stage
@@ -74,8 +74,7 @@ class Refused:
             self._part.unlink(missing_ok=True)
 
     def __str__(self) -> str:
-        where = f", written to {self._path}" if self._path else ""
-        return f"{self.count} rows are bad{where}"
+        return f"bad rows: {self.count}{f', written to {self._path}' if self._path else ''}"
 
     def add(self, rows: Rows, row: Row) -> None:
         self.count += 1
@@ -153,6 +152,7 @@ def _write(stage: Stage, total: int) -> None:
     written = 0
     for drafts, columns in stage.chunks(CHUNK):
         repository.upsert_products(drafts, columns)
+        reset_queries()  # under DEBUG, Django keeps every statement
         written += len(drafts)
         progress.show(written, written)
     progress.end()
