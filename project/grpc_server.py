@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,6 +24,7 @@ from apps.common.grpc.service import root_handlers
 from project import readiness
 
 READINESS_EVERY = 1.0  # seconds
+NOTICE = 0.5  # seconds between saying that the server will stop and stopping; calls on the wire get in meanwhile
 LAST_WAIT = 2.0  # seconds for threads to notice that their call was cancelled
 
 log = structlog.get_logger("grpc")
@@ -62,13 +64,15 @@ class Server:
         self._server.start()
         threading.Thread(target=self._watch_readiness, name="grpc-readiness", daemon=True).start()
 
-    def stop(self) -> bool:
-        """Drain: health turns to NOT_SERVING, calls in flight get GRPC_GRACE seconds, then the rest is cancelled.
+    def stop(self, *, notice: float = 0) -> bool:
+        """Drain: health turns to NOT_SERVING, and `notice` seconds later no new call is taken.
 
+        Calls in flight get GRPC_GRACE seconds, then the rest is cancelled.
         Returns whether all of them have ended.
         """
         self._stopping.set()
         self._health.enter_graceful_shutdown()
+        time.sleep(notice)
         self._server.stop(settings.GRPC_GRACE).wait()
         # A call that was cancelled just now has its thread for a moment more; one that never looks would keep it.
         last = threading.Thread(target=self._pool.shutdown, daemon=True)
@@ -114,7 +118,7 @@ def serve(address: str, *, share_port: bool = False, stop: threading.Event | Non
     server.start()
     log.info("gRPC server started", address=address, tls=bool(settings.GRPC_TLS_CERT), pid=os.getpid())
     stopped.wait()
-    if not server.stop():
+    if not server.stop(notice=NOTICE):
         log.error("calls did not end within the grace time", grace=settings.GRPC_GRACE, pid=os.getpid())
         os._exit(1)  # the interpreter's own end would wait for them
     log.info("gRPC server stopped", pid=os.getpid())

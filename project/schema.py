@@ -1,23 +1,32 @@
 """The root schema: every domain's Query and Mutation, joined."""
 
+from collections.abc import Callable
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
 import graphene
 from django.core.exceptions import ImproperlyConfigured
+from graphql import GraphQLField
 
+from apps.common.actor import Rule, require
+from apps.common.graphql import Info
 from project import discovery
+
+Resolver = Callable[..., Any]
 
 
 def join() -> graphene.Schema:
     """Make the schema.
 
-    Raises ImproperlyConfigured when two domains declare one root field or type, and for a root field that does
-    not say who may use it.
+    Raises ImproperlyConfigured when two domains declare one root field, and for a root field that does not say
+    who may use it.
     """
     modules = list(discovery.modules("schema", remote=True))
     schema = graphene.Schema(query=_root("Query", modules), mutation=_root("Mutation", modules))
-    _check_allowed(schema)
+    for root in (schema.graphql_schema.query_type, schema.graphql_schema.mutation_type):
+        for name, field in root.fields.items():
+            field.resolve = guarded(f"{root.name}.{name}", field)
     return schema
 
 
@@ -28,18 +37,24 @@ def _root(name: str, modules: list[ModuleType]) -> type[graphene.ObjectType]:
     return type(name, tuple(part for _, part in parts), {})
 
 
-def _check_allowed(schema: graphene.Schema) -> None:
-    for root in (schema.graphql_schema.query_type, schema.graphql_schema.mutation_type):
-        for name, field in root.fields.items():
-            if rule_of(field.resolve) is None:
-                raise ImproperlyConfigured(
-                    f"{root.name}.{name} does not declare who may use it: "
-                    "mark its resolver with @allow(...) of apps.common.actor."
-                )
+def guarded(name: str, field: GraphQLField) -> Resolver:
+    """The field's resolver, for those it is declared for.
 
+    Raises ImproperlyConfigured when nothing is declared.
+    """
+    resolver: Any = field.resolve
+    rule: Rule | None = getattr(resolver, "allowed", None)
+    if rule is None:
+        raise ImproperlyConfigured(
+            f"{name} does not declare who may use it: mark its resolver with @allow(...) of apps.common.actor."
+        )
 
-def rule_of(resolver: Any) -> Any:
-    return getattr(resolver, "allowed", None)
+    @wraps(resolver)
+    def resolve(parent: Any, info: Info, **arguments: Any) -> Any:
+        require(info.context.actor, rule)
+        return resolver(parent, info, **arguments)
+
+    return resolve
 
 
 schema = join()

@@ -72,7 +72,7 @@ def check_csrf(request: HttpRequest) -> None:
     if spoken_for and request.method == "POST":
         reason = _Csrf(lambda _: HttpResponse()).process_view(request, HttpResponse, (), {})
         if reason:
-            message = f"{reason} Query csrfToken, then send it as the header X-CSRFToken."
+            message = f"{reason} Query csrfToken by GET, then send it as the header X-CSRFToken."
             raise HttpRefused(403, refusal(message, ErrorCode.FORBIDDEN))
 
 

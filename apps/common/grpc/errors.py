@@ -45,6 +45,8 @@ def from_call(failed: grpc.RpcError, domain: str) -> errors.DomainError | None:
     None when it is none a domain raises (INTERNAL, UNIMPLEMENTED, ...): a fault, not an answer.
     """
     code = failed.code().name
+    if code == "CANCELLED":  # not by us: a server that stops lets go of what it has not begun
+        code = "UNAVAILABLE"
     error_class = errors.BY_CODE.get(code)
     if error_class is None:
         return None

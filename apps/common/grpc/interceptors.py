@@ -97,7 +97,7 @@ class _Method:
         try:
             unit.admit()
             for response in self.behavior(self.parse(request), context):
-                pass  # close_old_connections()  # the reader may be slow; others need the pool's connections meanwhile
+                close_old_connections()  # the reader may be slow; others need the pool's connections meanwhile
                 yield response
                 unit.work.check()
         except GeneratorExit:  # the client left

@@ -1,8 +1,8 @@
 """A service of no domain: its methods do what a test tells them to."""
 
+import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
-import grpc
 from apps.common.actor import allow, anyone, authenticated, service, staff
 from apps.common.grpc.auth import Authenticator, parse_tokens
 from apps.common.grpc.interceptors import Chain

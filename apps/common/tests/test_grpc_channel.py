@@ -119,9 +119,12 @@ def test_a_callee_that_is_down_is_unavailable():
 
 def test_a_callee_that_is_too_slow_exceeds_the_deadline(act):
     act(lambda request, context: time.sleep(0.5) or request)
-    with serving() as address, Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel:
-        with pytest.raises(errors.DeadlineExceeded) as failed:
-            probe.Stub(channel).Write(probe.Text(), timeout=0.1)
+    with (
+        serving() as address,
+        Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel,
+        pytest.raises(errors.DeadlineExceeded) as failed,
+    ):
+        probe.Stub(channel).Write(probe.Text(), timeout=0.1)
 
     assert failed.value.message == "probe did not answer in time."
 
@@ -151,9 +154,12 @@ def test_an_idempotent_method_is_tried_again(act, actor):
 def test_other_methods_are_not_tried_again(act):
     handler = FailsTwice()
     act(handler)
-    with serving() as address, Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel:
-        with pytest.raises(errors.Unavailable):
-            probe.Stub(channel).Write(probe.Text())
+    with (
+        serving() as address,
+        Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel,
+        pytest.raises(errors.Unavailable),
+    ):
+        probe.Stub(channel).Write(probe.Text())
 
     assert handler.attempts == 1
 

@@ -29,9 +29,13 @@ def test_a_status_without_details_is_the_error_of_its_code(error_class):
     assert (back.fields, back.reason) == ({}, error_class.code)
 
 
-@pytest.mark.parametrize("code", set(grpc.StatusCode.__members__) - set(errors.BY_CODE))
+@pytest.mark.parametrize("code", sorted(set(grpc.StatusCode.__members__) - {*errors.BY_CODE, "CANCELLED"}))
 def test_a_fault_of_the_callee_is_no_domain_error(code):
     assert from_call(LocalError(grpc.StatusCode[code], "text", ()), "orders") is None
+
+
+def test_a_call_the_callee_let_go_of_is_unavailable():
+    assert type(from_call(LocalError(grpc.StatusCode.CANCELLED, "", ()), "orders")) is errors.Unavailable
 
 
 def test_the_text_of_a_broken_connection_does_not_name_addresses():
@@ -49,8 +53,7 @@ def test_every_method_answers_every_error_with_its_status(stub, act, method, err
     act(fail)
     request = iter([probe.Text()]) if method in ("Collect", "Chat") else probe.Text()
     with pytest.raises(grpc.RpcError) as failed:
-        response = getattr(stub, method)(request, metadata=probe.bearer())
-        list(response)
+        list(getattr(stub, method)(request, metadata=probe.bearer()))
 
     assert failed.value.code().name == error_class.code
     assert from_call(failed.value, "probe").reason == "BECAUSE"

@@ -56,9 +56,12 @@ def test_a_good_request_passes():
 
 
 def test_another_error_is_not_hidden_by_complaints():
-    with pytest.raises(KeyError), Violations() as check:
+    def use(check):
         check.required("sku", "")
         raise KeyError
+
+    with pytest.raises(KeyError), Violations() as check:
+        use(check)
 
 
 def test_an_unknown_enum_value_is_named():
@@ -141,7 +144,7 @@ def test_moments_survive_the_way_there_and_back(moment):
 
 def test_a_moment_without_a_time_zone_is_refused():
     with pytest.raises(ValueError, match="no time zone"):
-        to_timestamp(datetime(2025, 1, 1))  # noqa: DTZ001
+        to_timestamp(datetime(2025, 1, 1))
 
 
 def test_fields_get_the_names_the_contract_has_for_them():

@@ -145,9 +145,12 @@ def test_a_stream_nobody_reads_any_more_stops(act):
 def test_an_expired_call_does_not_reach_the_handler(act):
     reached = []
     act(lambda request, context: reached.append(call.seconds_left()))
-    with serving(probe.chain(deadline=-1.0)) as address, grpc.insecure_channel(address) as channel:
-        with pytest.raises(grpc.RpcError) as failed:
-            probe.Stub(channel).Write(probe.Text(), metadata=probe.bearer())
+    with (
+        serving(probe.chain(deadline=-1.0)) as address,
+        grpc.insecure_channel(address) as channel,
+        pytest.raises(grpc.RpcError) as failed,
+    ):
+        probe.Stub(channel).Write(probe.Text(), metadata=probe.bearer())
 
     assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert reached == []

@@ -91,10 +91,13 @@ class InterpretedPlace(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """An error, where it arose, and the place it makes null (None for the whole data)."""
+    """An error, where its propagation was (or would have been) caught in its turn, and the place made null.
+
+    The two differ for a late value, whose parents had long been completed. None stands for the whole data.
+    """
 
     error: GraphQLError
-    origin: Path | None
+    caught: Path | None
     nulled: Path | None
 
 
@@ -119,7 +122,6 @@ class DeferredExecutionContext(ExecutionContext):
         self.pending: list[Pending] = []
         self._failures: list[Failure] = []
         self._late_nulls: list[Path] = []
-        self._in_flight: tuple[GraphQLError, Path] | None = None
         self._deferred_seen = False
 
     def execute_operation(self, operation: OperationDefinitionNode, root_value: Any) -> Any:
@@ -131,7 +133,6 @@ class DeferredExecutionContext(ExecutionContext):
         try:
             data = self._execute_root(operation, root_type, root_value)
         except ExecutionAborted as aborted:
-            self._failures.clear()
             raise aborted.error from None
         return self._publish(data)
 
@@ -173,9 +174,7 @@ class DeferredExecutionContext(ExecutionContext):
         try:
             data = self.execute_fields(root_type, root_value, None, fields)
         except GraphQLError as error:
-            origin = self._in_flight[1] if self._in_flight else None
-            self._failures.append(Failure(error, origin, None))
-            self._in_flight = None
+            self._failures.append(Failure(error, None, None))
             data = None
         self._drain()
         return None if any(failure.nulled is None for failure in self._failures) else data
@@ -298,12 +297,9 @@ class DeferredExecutionContext(ExecutionContext):
             return
         if isinstance(error.original_error, DeadlineExceeded):
             raise ExecutionAborted(error)
-        if self._in_flight is None or self._in_flight[0] is not error:
-            self._in_flight = (error, path)
         if isinstance(return_type, GraphQLNonNull):
             raise error
-        self._failures.append(Failure(error, self._in_flight[1], path))
-        self._in_flight = None
+        self._failures.append(Failure(error, path, path))
 
     def _drain(self) -> None:
         while self.pending:
@@ -338,10 +334,8 @@ class DeferredExecutionContext(ExecutionContext):
         try:
             self.fail(raw_error, pending.place.nodes, pending.place.type, pending.path)
         except GraphQLError as error:
-            origin = self._in_flight[1] if self._in_flight else pending.path
-            self._in_flight = None
             nulled = self._nullable_ancestor(pending.path)
-            self._failures.append(Failure(error, origin, nulled))
+            self._failures.append(Failure(error, pending.path, nulled))
             if nulled is not None:
                 self._late_nulls.append(nulled)
 
@@ -378,8 +372,8 @@ class DeferredExecutionContext(ExecutionContext):
         return data
 
     def _execution_order(self, failure: Failure) -> list[float]:
-        # A list's own error (say, from its iterator) comes after those of its items.
-        return [*(step.rank for step in self._steps(failure.origin)), math.inf]
+        # What a place was made null for comes after the errors below it.
+        return [*(step.rank for step in self._steps(failure.caught)), math.inf]
 
 
 def not_iterable(type_name: str, field_name: str) -> GraphQLError:

@@ -371,6 +371,7 @@ def by_attribute(plan: FieldPlan, position: Position) -> source.Run:
         path = new_path((parent_path, key, parent_name))
         try:
             if may_be_called and callable(value):
+                call.check_deadline()
                 value = value(plan.info(context, path))
             if value.__class__ is Deferred:
                 return context.suspend(value, path, position)

@@ -260,6 +260,17 @@ def test_the_deadline_ends_the_execution_with_one_error(executor, deadline):
 
 
 @BOTH
+@pytest.mark.parametrize("resolve", [None, lambda root, info: root["word"](info)])
+def test_no_resolver_is_called_after_the_deadline(executor, deadline, resolve):
+    calls, schema = [], build_schema("type Query { word: String }")
+    schema.query_type.fields["word"].resolve = resolve
+    deadline(-1)
+    result = run(executor, schema, "{ word }", {"word": calls.append})
+    assert messages(result) == [("This took longer than allowed.", ["word"])]
+    assert calls == []
+
+
+@BOTH
 def test_the_deadline_is_looked_at_before_each_batch(executor, deadline):
     schema = build_schema("type Query { value: String }")
 

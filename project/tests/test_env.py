@@ -1,0 +1,126 @@
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from project import env
+from project.management.commands import settings_docs
+
+PRODUCTION = {
+    "DEBUG": "0",
+    "SECRET_KEY": "k3JxR8mQ2vN7tZ5wL9cF4hB6yD1gS0pA-k3JxR8mQ2vN7tZ5wL9",
+    "ALLOWED_HOSTS": "example.com, www.example.com",
+    "DATABASE_URL": "postgres://u:p@db/name",
+}
+
+
+@pytest.fixture
+def environ(monkeypatch):
+    """Nothing but what the test sets."""
+    for name in env.Env.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+    def put(**values: str) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+
+    return put
+
+
+def problems() -> list[str]:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        env.load()
+    return [line.strip() for line in str(refused.value).splitlines()[1:]]
+
+
+def test_development_needs_nothing_but_debug(environ):
+    environ(DEBUG="1")
+
+    assert env.load().port == 8000
+
+
+def test_production_settings_are_read(environ):
+    environ(**PRODUCTION)
+
+    assert env.load().allowed_hosts == ("example.com", "www.example.com")
+
+
+def test_an_empty_environment_refuses_to_start_and_lists_all_that_is_missing(environ):
+    assert [line.partition(":")[0] for line in problems()] == [
+        "SECRET_KEY=(empty)",
+        "ALLOWED_HOSTS=(empty)",
+        "DATABASE_URL=(empty)",
+    ]
+
+
+def test_every_problem_is_listed_at_once_with_what_was_read(environ):
+    environ(DEBUG="1", PORT="eighty", SHARD_ID="64", LOG_FORMAT="xml", DATABASE_URL="mysql://u:secret@h/d")
+
+    assert problems() == [
+        "PORT='eighty': Input should be a valid integer, unable to parse string as an integer",
+        "DATABASE_URL=********: must begin with postgres:// (leave it empty for the embedded SQLite)",
+        "SHARD_ID='64': Input should be less than or equal to 63",
+        "LOG_FORMAT='xml': Input should be 'text' or 'json'",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "accepted"),
+    [
+        ("SECRET_KEY", "short", "must be at least 50 random characters"),
+        ("SECRET_KEY", "a" * 60, "must be at least 50 random characters"),
+        ("DATABASE_URL", "postgres://u:p@host", "must end with the database's name"),
+        ("REDIS_URL", "http://host", "must begin with redis://"),
+        ("EMAIL_URL", "imap://host", "must be smtp://"),
+        ("GRPC_TOKENS", "shop:short", "must be name:token"),
+        ("GRAPHQL_LIMITS", "depth=0", "must be name=number pairs"),
+        ("GRAPHQL_LIMITS", "size=3", "must be name=number pairs"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_with_what_is_accepted(environ, name, value, accepted):
+    environ(**PRODUCTION | {name: value})
+    (problem,) = problems()
+
+    assert problem.startswith(f"{name}=")
+    assert accepted in problem
+
+
+@pytest.mark.parametrize("name", [name for name in env.Env.model_fields if env.is_secret(name)])
+def test_no_secret_is_shown(name):
+    assert env._shown(name, "canary") == "********"
+
+
+def test_sqlite_outside_of_debug_needs_an_explicit_word(environ):
+    environ(**PRODUCTION | {"DATABASE_URL": "", "ALLOW_SQLITE": "1"})
+
+    assert env.load().database_url.get_secret_value() == ""
+
+
+def test_limits_are_changed_by_name(environ):
+    environ(DEBUG="1", GRAPHQL_LIMITS="depth=15, tokens=3000")
+    limits = env.load().graphql_limits
+
+    assert (limits.depth, limits.tokens, limits.aliases) == (15, 3000, env.Limits().aliases)
+
+
+def test_the_url_of_a_domain_counts_where_it_is_not_installed():
+    environ = {"CATALOG_URL": "grpc://catalog:50051"}
+
+    assert env.domain_urls(environ, ("accounts",)) == {"catalog": "grpc://catalog:50051"}
+    assert env.domain_urls(environ, ("accounts", "catalog")) == {}
+
+
+def test_the_url_of_a_domain_must_be_one_of_grpc():
+    with pytest.raises(ImproperlyConfigured, match="CATALOG_URL='http://c': must be grpc://host:port"):
+        env.domain_urls({"CATALOG_URL": "http://c"}, ("accounts",))
+
+
+def test_mail_settings_come_from_one_url():
+    found = env.email_settings("smtps://user%40a:p%2Fw@mail.example.com")
+
+    assert found["EMAIL_HOST_USER"] == "user@a"
+    assert found["EMAIL_HOST_PASSWORD"] == "p/w"
+    assert (found["EMAIL_PORT"], found["EMAIL_USE_SSL"], found["EMAIL_USE_TLS"]) == (465, True, False)
+
+
+@pytest.mark.parametrize("path", settings_docs.files(), ids=lambda path: path.name)
+def test_the_documents_of_the_settings_are_current(path):
+    assert path.read_text() == settings_docs.files()[path], "run: ./run manage settings_docs"

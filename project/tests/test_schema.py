@@ -1,0 +1,203 @@
+"""The contract with the single-page apps: what there is, who may use it, and what a list costs."""
+
+import re
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import CommandError, call_command
+from graphql import (
+    GraphQLField,
+    GraphQLObjectType,
+    GraphQLString,
+    build_schema,
+    get_named_type,
+    is_list_type,
+    is_object_type,
+    is_scalar_type,
+)
+from graphql.type import get_nullable_type
+
+from apps.accounts.tests.factories import StaffFactory, UserFactory
+from apps.catalog.tests.factories import ProductFactory
+from apps.common.actor import NOBODY, Actor, allow, staff
+from apps.common.errors import PermissionDenied, Unauthenticated
+from project.management.commands import schema_check
+from project.schema import guarded, schema
+
+TYPES = schema.graphql_schema.type_map
+QUERY, MUTATION = schema.graphql_schema.query_type, schema.graphql_schema.mutation_type
+
+# Who may use each operation. A new one must be added here, on purpose.
+ALLOWED = {
+    "Query.csrfToken": {"visitor", "customer", "staff"},
+    "Query.me": {"visitor", "customer", "staff"},
+    "Query.product": {"visitor", "customer", "staff"},
+    "Query.products": {"visitor", "customer", "staff"},
+    "Mutation.login": {"visitor", "customer", "staff"},
+    "Mutation.logout": {"visitor", "customer", "staff"},
+    "Mutation.register": {"visitor", "customer", "staff"},
+    "Mutation.changePassword": {"customer", "staff"},
+    "Mutation.createProduct": {"staff"},
+    "Mutation.updateProduct": {"staff"},
+    "Mutation.archiveProduct": {"staff"},
+}
+# An operation that reaches its rule with any database; what it answers after that does not matter here.
+OPERATIONS = {
+    "Query.csrfToken": "{ csrfToken }",
+    "Query.me": "{ me { id } }",
+    "Query.product": '{ product(id: "1") { id } }',
+    "Query.products": "{ products { edges { node { id } } } }",
+    "Mutation.login": 'mutation { login(email: "a@example.com", password: "x") { user { id } } }',
+    "Mutation.logout": "mutation { logout { ok } }",
+    "Mutation.register": 'mutation { register(email: "a@example.com", password: "x") { user { id } } }',
+    "Mutation.changePassword": 'mutation { changePassword(oldPassword: "x", newPassword: "y") { user { id } } }',
+    "Mutation.createProduct": 'mutation { createProduct(input: {sku: "", name: "", price: "1"}) { product { id } } }',
+    "Mutation.updateProduct": 'mutation { updateProduct(id: "1", version: 1, input: {}) { product { id } } }',
+    "Mutation.archiveProduct": 'mutation { archiveProduct(id: "1", version: 1) { product { id } } }',
+}
+ROLES = {"visitor": lambda: None, "customer": UserFactory, "staff": StaffFactory}
+
+
+def own_types() -> Iterator[GraphQLObjectType]:
+    return (kind for name, kind in TYPES.items() if is_object_type(kind) and not name.startswith("__"))
+
+
+def test_the_table_of_operations_is_complete():
+    declared = {f"{root.name}.{name}" for root in (QUERY, MUTATION) for name in root.fields}
+
+    assert declared == ALLOWED.keys() == OPERATIONS.keys()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_an_operation_is_for_those_it_is_declared_for(graphql, operation, role):
+    user = ROLES[role]()
+    client = graphql().login(user) if user else graphql()
+    codes = {error["extensions"]["code"] for error in client(OPERATIONS[operation]).get("errors", [])}
+    refused = codes & {"UNAUTHENTICATED", "FORBIDDEN"}
+
+    assert (not refused) == (role in ALLOWED[operation])
+
+
+def test_a_root_field_without_a_rule_refuses_to_start():
+    with pytest.raises(ImproperlyConfigured, match=r"Query.gone does not declare who may use it"):
+        guarded("Query.gone", GraphQLField(GraphQLString, resolve=lambda *_: "reached"))
+
+
+def test_the_rule_of_a_root_field_is_enforced_at_the_door():
+    resolve = guarded("Query.a", GraphQLField(GraphQLString, resolve=allow(staff)(lambda *_: "reached")))
+
+    with pytest.raises(Unauthenticated):
+        resolve(None, info_of(NOBODY))
+    with pytest.raises(PermissionDenied):
+        resolve(None, info_of(Actor(user_id=1)))
+    assert resolve(None, info_of(Actor(user_id=1, is_staff=True))) == "reached"
+
+
+def info_of(actor: Actor) -> SimpleNamespace:
+    return SimpleNamespace(context=SimpleNamespace(actor=actor))
+
+
+def test_the_committed_schema_is_current():
+    assert schema_check.SNAPSHOT.read_text() == schema_check.text(), "run: ./run manage schema_check --write"
+
+
+def test_every_id_is_an_id():
+    wrong = [
+        f"{kind.name}.{name}"
+        for kind in own_types()
+        for name, field in kind.fields.items()
+        if re.search(r"(^id|Id|Ids)$", name) and get_named_type(field.type).name != "ID"
+    ]
+    wrong += [
+        f"{kind.name}.{name}({argument})"
+        for kind in own_types()
+        for name, field in kind.fields.items()
+        for argument, given in field.args.items()
+        if re.search(r"(^id|Id|Ids)$", argument) and get_named_type(given.type).name != "ID"
+    ]
+
+    assert wrong == []
+
+
+def test_a_deprecation_carries_a_reason_and_the_date_of_removal():
+    reasons = {
+        f"{kind.name}.{name}": field.deprecation_reason
+        for kind in own_types()
+        for name, field in kind.fields.items()
+        if field.deprecation_reason is not None
+    }
+
+    assert [name for name, why in reasons.items() if not re.search(r"\w.* 20\d\d-\d\d-\d\d", why)] == []
+
+
+def test_a_breaking_change_is_named_and_an_added_field_is_none():
+    old = build_schema("type Query { a: Int, b: Int }")
+
+    assert schema_check.changes(old, build_schema("type Query { a: Int, b: Int, c: Int }")) == []
+    assert schema_check.changes(old, build_schema("type Query { a: String, c: Int }")) == [
+        "FIELD_REMOVED: Query.b was removed.",
+        "FIELD_CHANGED_KIND: Query.a changed type from Int to String.",
+    ]
+
+
+def test_a_breaking_change_is_accepted_with_a_reason_only():
+    assert schema_check.accepted("- `FIELD_REMOVED: Query.b was removed.`: nobody used it\n- `other`:\n") == {
+        "FIELD_REMOVED: Query.b was removed."
+    }
+
+
+def test_a_breaking_change_without_a_reason_fails_the_check(monkeypatch, capsys):
+    monkeypatch.setattr(schema_check, "_at", lambda _: "type Query { gone: Int }")
+    with pytest.raises(CommandError, match="Clients of v1 may break"):
+        call_command("schema_check", against="v1")
+
+    assert "NEW  FIELD_REMOVED: Query.gone was removed." in capsys.readouterr().out
+
+
+def selection(kind: GraphQLObjectType, depth: int = 3) -> str:
+    """Every field of a type, with what is inside, as far as it goes."""
+    parts = []
+    for name, field in kind.fields.items():
+        inner = get_named_type(field.type)
+        if is_object_type(inner):
+            below = selection(inner, depth - 1) if depth else ""
+            parts += [f"{name} {below}"] if below else []
+        elif not any(argument.default_value is None for argument in field.args.values()):
+            parts.append(name)
+    return "{ " + " ".join(parts) + " }" if parts else ""
+
+
+def paged_fields() -> list[str]:
+    return [name for name, field in QUERY.fields.items() if "first" in field.args]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", paged_fields())
+def test_a_list_takes_as_many_queries_for_2_as_for_50(graphql, name, django_assert_num_queries):
+    ProductFactory.create_batch(60)
+    inner = get_named_type(QUERY.fields[name].type)
+    counts = []
+    for size in (2, 50):
+        query = f"{{ {name}(first: {size}) {selection(inner)} }}"
+        with django_assert_num_queries(2):  # the page, and totalCount
+            found = graphql().data(query)[name]["edges"]
+        counts.append(len(found))
+
+    assert counts == [2, 50]
+
+
+def test_every_list_of_objects_is_paged_or_inside_of_a_page():
+    unpaged = [
+        f"{kind.name}.{name}"
+        for kind in own_types()
+        for name, field in kind.fields.items()
+        if is_list_type(get_nullable_type(field.type))
+        and not is_scalar_type(get_named_type(field.type))
+        and not (kind.name.endswith("Connection") and name == "edges")
+    ]
+
+    assert unpaged == []
