@@ -7,8 +7,8 @@ import { GRAPHQL_URL } from "./server.mjs"
 const audits = serverAudits({ url: GRAPHQL_URL, fetchFn: fetch })
 
 test("the audits are the ones we know", () => {
-  const levels = Object.groupBy?.(audits, levelOf) ?? groupBy(audits, levelOf)
-  const counts = Object.fromEntries(Object.entries(levels).map(([level, found]) => [level, found.length]))
+  const counts = { MUST: 0, SHOULD: 0, MAY: 0 }
+  for (const { name } of audits) counts[name.split(" ")[0]] += 1
   assert.deepEqual(counts, { MUST: 13, SHOULD: 23, MAY: 25 })
 })
 

@@ -35,18 +35,24 @@ export async function startServer(t, variables) {
   const venv = join(ROOT, ".venv", "bin", "python")
   const python = existsSync(venv) ? venv : "python3"
   const port = await freePort()
-  const { DATABASE_URL, ...inherited } = process.env // that database is the running system's
-  const env = { ...inherited, DEBUG: "1", WEB_WORKERS: "1", DATA_DIR: temporaryFolder(t), PORT: `${port}`, ...variables }
-  const options = { cwd: ROOT, env }
+  let server
+  t.after(() => server && stop(server)) // before the folder made next is removed
+  const place = { DEBUG: "1", DATABASE_URL: "", DATA_DIR: temporaryFolder(t), PORT: `${port}`, WEB_WORKERS: "1" }
+  const options = { cwd: ROOT, env: { ...process.env, ...place, ...variables } }
   await promisify(execFile)(python, ["manage.py", "migrate", "--verbosity=0"], options)
   await promisify(execFile)(python, ["manage.py", "seed"], options)
   const words = ["-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi"]
-  const server = spawn(python, words, { ...options, stdio: "ignore" })
-  const ended = new Promise((resolve) => server.once("exit", resolve))
-  t.after(() => server.kill("SIGTERM") && ended)
+  server = spawn(python, words, { ...options, stdio: "ignore" })
   const url = `http://127.0.0.1:${port}/graphql`
   await answers(url, server)
   return url
+}
+
+function stop(server) {
+  return new Promise((resolve) => {
+    server.once("exit", resolve)
+    if (server.exitCode !== null || !server.kill("SIGTERM")) resolve()
+  })
 }
 
 async function answers(url, server) {

@@ -107,6 +107,6 @@ test("logging out ends the session", async () => {
 
 test("nobody may create products", async () => {
   const { data, errors } = await browser().ask(CREATE, { input: { sku: "N", name: "N", price: "1" } })
-  assert.equal(data, null)
+  assert.equal(data.createProduct, null)
   assert.equal(errors[0].extensions.code, "UNAUTHENTICATED")
 })

@@ -4,9 +4,11 @@ From this declaration come the checks at start, `.env.example` and `docs/setting
 (`manage.py settings_docs` writes the two; a test fails when they are stale).
 """
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -51,6 +53,11 @@ class Env(BaseSettings):
 
     model_config = SettingsConfigDict(extra="ignore", env_ignore_empty=True, validate_default=True)
 
+    secrets_dir: str = Field(
+        "/run/secrets",
+        description="A folder with a file for each secret, named as its variable in lower case (`secret_key`): read"
+        " for what the environment leaves out.",
+    )
     debug: bool = Field(False, description="Development mode: insecure defaults, tracebacks, GraphiQL.")
     project_name: str = Field(
         "Backend",
@@ -58,7 +65,7 @@ class Env(BaseSettings):
         description="The product's name: titles, and the prefix of cookies, cache keys and packages.",
     )
     domains: CommaSeparated = Field(
-        ("catalog",),
+        ("catalog", "orders"),
         description="The domains this process holds, by name (`catalog` is `apps.catalog`) or by the dotted path"
         " of an installed package. `accounts` is always among them.",
     )
@@ -72,12 +79,29 @@ class Env(BaseSettings):
         description="Other origins (`https://app.example.com`) whose pages may send requests with cookies.",
     )
     secure_cookies: bool = Field(True, description="Cookies and redirects for HTTPS only; always off under DEBUG.")
+    trusted_proxies: CommaSeparated = Field(
+        (),
+        description="Addresses and networks (`10.0.0.0/16`) of the proxies in front, whose X-Forwarded-For and"
+        " X-Forwarded-Proto are believed; nobody else's are.",
+    )
 
     host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the web server.")
     grpc_port: int = Field(50051, ge=1, le=65535, description="Port of the gRPC server.")
     web_threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
-    web_workers: int = Field(2, ge=1, le=64, description="Worker processes of the web server.")
+    web_workers: int | None = Field(
+        None,
+        ge=1,
+        le=64,
+        description="Worker processes of the web server. Empty: one a CPU and at least 2, as memory allows.",
+    )
+    web_grace: int = Field(20, ge=1, le=110, description="Seconds that requests in flight get to finish after SIGTERM.")
+    web_max_requests: int = Field(
+        0, ge=0, description="Requests after which a web worker is replaced, one in ten sooner or later; 0 for never."
+    )
+    worker_grace: int = Field(
+        60, ge=1, le=110, description="Seconds that running tasks get to finish after SIGTERM; the rest runs elsewhere."
+    )
 
     data_dir: Path = Field(BASE_DIR / "var", description="Where the embedded stores keep their files.")
     allow_sqlite: bool = Field(False, description="Permit SQLite although DEBUG is off: for one machine only.")
@@ -163,6 +187,13 @@ class Env(BaseSettings):
             raise ValueError("must name at least one host when DEBUG is off")
         return value
 
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies_are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for part in value:
+            ip_network(part)
+        return value
+
     @field_validator("database_url")
     @classmethod
     def _database_is_known(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
@@ -222,8 +253,9 @@ def load() -> Env:
     Raises ImproperlyConfigured with every problem at once: the variable, what was read (secrets masked), and
     what is accepted.
     """
+    folder = Path(os.environ.get("SECRETS_DIR") or Env.model_fields["secrets_dir"].default)
     try:
-        return Env()
+        return Env(_secrets_dir=folder if folder.is_dir() else None)
     except ValidationError as error:
         lines = "\n".join(f"  {_describe(problem)}" for problem in error.errors())
         raise ImproperlyConfigured(

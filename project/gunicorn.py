@@ -1,19 +1,28 @@
 """gunicorn's settings: `gunicorn -c python:project.gunicorn project.wsgi`."""
 
+import os
+
 from django.conf import settings
 
+from project import capacity
 from project.env import load
 
 _env = load()
 
 bind = f"{settings.HOST}:{settings.PORT}"
 worker_class = "gthread"
-workers = _env.web_workers
+workers = _env.web_workers or (2 if settings.DEBUG else capacity.web_workers())
 threads = _env.web_threads
 reload = settings.DEBUG
+keepalive = 75  # seconds: longer than a proxy keeps an idle connection, or its next request meets a closed one
+timeout = 30  # seconds without a sign of life, after which a worker is replaced; not a limit on requests
+graceful_timeout = _env.web_grace
+max_requests = _env.web_max_requests
+max_requests_jitter = _env.web_max_requests // 10  # so that not all workers are replaced at once
 control_socket_disable = True
-worker_tmp_dir = None
-graceful_timeout = 20  # seconds for requests in flight after SIGTERM
+# Workers show that they live by touching a file, which must not wait for a disk.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn makes the name
+forwarded_allow_ips = ""  # project/proxies.py decides whom to believe
 accesslog = None  # project/middleware.py writes the one access line
 logconfig_dict = {
     "version": 1,

@@ -48,8 +48,12 @@ ROOT_URLCONF = "project.urls"
 WSGI_APPLICATION = "project.wsgi.application"
 ALLOWED_HOSTS = list(ENV.allowed_hosts) or ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = list(ENV.csrf_trusted_origins)
+TRUSTED_PROXIES = ENV.trusted_proxies
 MIDDLEWARE = [
+    "project.proxies.real_client",
+    "project.health.probe",
     "project.middleware.unit_of_work",
+    "project.headers.headers",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -1,8 +1,9 @@
 """The door for staff: users and, from Django, groups."""
 
 from django.contrib import admin
+from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.forms import UserChangeForm, UserCreationForm
+from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 
 from apps.accounts import models
 
@@ -19,10 +20,21 @@ class ChangeForm(LowerCaseEmail, UserChangeForm):
         model = models.User
 
 
-class CreationForm(LowerCaseEmail, UserCreationForm):
-    class Meta(UserCreationForm.Meta):
+class CreationForm(LowerCaseEmail, AdminUserCreationForm):
+    class Meta(AdminUserCreationForm.Meta):
         model = models.User
         fields = ("email",)
+
+
+class LoginForm(AdminAuthenticationForm):
+    """Wrong passwords are counted by address: another case of it must not be another count."""
+
+    def clean_username(self) -> str:
+        username: str = self.cleaned_data["username"]
+        return username.lower()
+
+
+admin.site.login_form = LoginForm
 
 
 @admin.register(models.User)

@@ -12,6 +12,8 @@ from apps.common.actor import allow, anyone, authenticated
 from apps.common.errors import InvalidArgument, ResourceExhausted
 from apps.common.graphql import Info, cost
 
+MAX_ADDRESS = 254  # characters
+
 
 class User(graphene.ObjectType):
     id = graphene.ID(required=True)
@@ -46,11 +48,15 @@ class Login(graphene.Mutation):
     @cost(50)
     def mutate(root: Any, info: Info, email: str, password: str) -> dict[str, Any]:
         request = info.context.request
-        user = auth.authenticate(request, username=email.lower(), password=password) if "\0" not in email else None
+        can_exist = len(email) <= MAX_ADDRESS and "\0" not in email
+        user = auth.authenticate(request, username=email.lower(), password=password) if can_exist else None
         if getattr(request, "axes_locked_out", False):
+            request.axes_locked_out = False  # type: ignore[attr-defined]  # else its middleware puts a page in the place of this answer
             raise ResourceExhausted("Too many wrong passwords: try again in a quarter of an hour.", reason="LOCKED_OUT")
         if user is None:
             raise InvalidArgument("The address or the password is wrong.", reason="BAD_CREDENTIALS")
+        if auth.SESSION_KEY in request.session:
+            request.session.cycle_key()  # Django keeps the id when the same user logs in again
         auth.login(request, user)
         return {"user": repository.get_user(user.pk)}
 

@@ -56,5 +56,26 @@ class ProductOrder(StrEnum):
     CREATED_DESC = "-created_at"
 
 
+class Line(NamedTuple):
+    """So many of a product."""
+
+    product_id: int
+    quantity: int
+
+
+class ReservationStatus(StrEnum):
+    HELD = "held"  # off the shelf until it expires
+    COMMITTED = "committed"  # sold
+    RELEASED = "released"  # given back for good; the key cannot be used again
+    EXPIRED = "expired"  # given back as nobody came; the same reservation may be made again
+
+
+class Reservation(NamedTuple):
+    key: str
+    status: ReservationStatus
+    lines: tuple[Line, ...]  # by product id
+    expires_at: datetime
+
+
 def product_keyset(order_by: ProductOrder, search: str) -> Keyset:
     return Keyset("catalog.products", order_by.value, search)

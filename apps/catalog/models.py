@@ -6,6 +6,9 @@ from django.core.validators import (
     RegexValidator,
 )
 from django.db import models
+from django.utils import timezone
+
+from apps.catalog.entities import ReservationStatus as Status
 
 TEXT = [ProhibitNullCharactersValidator()]
 NOT_NEGATIVE = [MinValueValidator(0)]
@@ -22,7 +25,7 @@ class Product(models.Model):
     currency = models.CharField(max_length=3, default="EUR", validators=CURRENCY)
     stock = models.IntegerField(default=0, validators=COUNT)
     is_active = models.BooleanField("active", default=True, help_text="Archived products are not sold.")
-    version = models.IntegerField(default=1, editable=False)
+    version = models.IntegerField(default=1)  # editable, so that the admin's form can carry what it read
     created_at = models.DateTimeField(editable=False)
     updated_at = models.DateTimeField(editable=False)
 
@@ -40,3 +43,39 @@ class Product(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class Reservation(models.Model):
+    """Stock taken off the shelf for somebody who may or may not buy it, under a key of their choice."""
+
+    key = models.CharField(max_length=64, unique=True)
+    status = models.CharField(max_length=10, choices=[(status.value, status.name.title()) for status in Status])
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["expires_at"],
+                name="catalog_reservation_to_expire",
+                condition=models.Q(status=Status.HELD.value),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class ReservationLine(models.Model):
+    reservation = models.ForeignKey(Reservation, models.CASCADE, related_name="lines")
+    product = models.ForeignKey(Product, models.PROTECT)
+    quantity = models.IntegerField(validators=[MinValueValidator(1)])
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["reservation", "product"], name="catalog_reservationline_once"),
+            models.CheckConstraint(condition=models.Q(quantity__gte=1), name="catalog_reservationline_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.quantity} of {self.product_id}"  # type: ignore[attr-defined]

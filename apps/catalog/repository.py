@@ -2,19 +2,31 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from apps.catalog import models
-from apps.catalog.entities import Product, ProductChanges, ProductDraft, ProductOrder, product_keyset
+from apps.catalog.entities import (
+    Line,
+    Product,
+    ProductChanges,
+    ProductDraft,
+    ProductOrder,
+    Reservation,
+    ReservationStatus,
+    product_keyset,
+)
 from apps.common import pages
 from apps.common.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from apps.common.pages import Page
 from apps.common.validation import validate
 
 _COLUMNS = Product._fields
+_CENT = Decimal("0.01")
 
 
 def get_product(product_id: int) -> Product:
@@ -126,6 +138,48 @@ def draft_errors(draft: ProductDraft) -> dict[str, str]:
     return {}
 
 
+def find_reservation(key: str, *, lock: bool = False) -> Reservation | None:
+    """The reservation under a key; with `lock`, nobody else changes it before the transaction ends."""
+    rows = models.Reservation.objects.filter(key=key)
+    row = (rows.select_for_update() if lock else rows).first()
+    return None if row is None else _reservation(row)
+
+
+def add_reservation(key: str, status: ReservationStatus, lines: Sequence[Line], expires_at: datetime) -> bool:
+    """Write a new reservation; False when the key is taken. Touches no stock."""
+    try:
+        with transaction.atomic():
+            row = models.Reservation.objects.create(key=key, status=status, expires_at=expires_at)
+    except IntegrityError:
+        return False
+    models.ReservationLine.objects.bulk_create(
+        [models.ReservationLine(reservation=row, product_id=line.product_id, quantity=line.quantity) for line in lines]
+    )
+    return True
+
+
+def set_reservation_status(key: str, status: ReservationStatus, expires_at: datetime | None = None) -> None:
+    times = {} if expires_at is None else {"expires_at": expires_at}
+    models.Reservation.objects.filter(key=key).update(status=status, **times)
+
+
+def expired_keys(limit: int) -> list[str]:
+    """Keys of held reservations that have run out, the oldest first."""
+    rows = models.Reservation.objects.filter(status=ReservationStatus.HELD, expires_at__lte=timezone.now())
+    return list(rows.order_by("expires_at").values_list("key", flat=True)[:limit])
+
+
+def take_stock(line: Line) -> bool:
+    """Take it off the shelf if there is as much, in one statement; False when there is not, or it is not sold."""
+    rows = models.Product.objects.filter(pk=line.product_id, is_active=True, stock__gte=line.quantity)
+    return bool(rows.update(stock=F("stock") - line.quantity))
+
+
+def return_stock(line: Line) -> None:
+    """Put it back on the shelf."""
+    models.Product.objects.filter(pk=line.product_id).update(stock=F("stock") + line.quantity)
+
+
 @contextmanager
 def _sku_is_free(sku: str) -> Iterator[None]:
     """Only the database can tell without a race whether a SKU is taken; its refusal becomes AlreadyExists."""
@@ -153,4 +207,10 @@ def _after(product_id: int, limit: int) -> list[Product]:
 
 
 def _entity(row: models.Product) -> Product:
-    return Product._make(getattr(row, name) for name in _COLUMNS)
+    product = Product._make(getattr(row, name) for name in _COLUMNS)
+    return product._replace(price=product.price.quantize(_CENT))  # as it reads when it comes from the database
+
+
+def _reservation(row: models.Reservation) -> Reservation:
+    lines = row.lines.order_by("product_id").values_list("product_id", "quantity")
+    return Reservation(row.key, ReservationStatus(row.status), tuple(map(Line._make, lines)), row.expires_at)

@@ -7,7 +7,7 @@ import grpc
 
 from apps.catalog import repository, services
 from apps.catalog.entities import ProductChanges, ProductDraft, ProductOrder
-from apps.catalog.wire import ORDERS, to_message
+from apps.catalog.wire import ORDERS, lines_of, product_message, reservation_message
 from apps.common import call
 from apps.common.actor import allow, service, staff
 from apps.common.grpc.service import Service
@@ -19,13 +19,15 @@ from protos.catalog.v1 import catalog_pb2_grpc
 MAX_IDS = 500
 DEFAULT_PAGE_SIZE = 50
 CHUNK = 500  # products a streamed message
+DEFAULT_HELD = 900  # seconds
+MAX_HELD = 86_400  # seconds
 CHANGEABLE = ("sku", "name", "description", "price", "stock", "is_active")
 
 
 class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
     @allow(service)
     def GetProduct(self, request: pb.GetProductRequest, context: grpc.ServicerContext) -> pb.GetProductResponse:
-        return pb.GetProductResponse(product=to_message(repository.get_product(request.id)))
+        return pb.GetProductResponse(product=product_message(repository.get_product(request.id)))
 
     @allow(service)
     def BatchGetProducts(
@@ -34,7 +36,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
         with Violations() as check:
             check.length("ids", request.ids, most=MAX_IDS)
         found = repository.get_products(list(request.ids))
-        return pb.BatchGetProductsResponse(products=map(to_message, found.values()))
+        return pb.BatchGetProductsResponse(products=map(product_message, found.values()))
 
     @allow(service)
     def ListProducts(self, request: pb.ListProductsRequest, context: grpc.ServicerContext) -> pb.ListProductsResponse:
@@ -50,7 +52,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
             )
         total = repository.count_products(search=request.search) if request.with_total else 0
         return pb.ListProductsResponse(
-            products=map(to_message, page.items), next_page_token=page.next_token, total=total
+            products=map(product_message, page.items), next_page_token=page.next_token, total=total
         )
 
     @allow(service)
@@ -58,7 +60,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
         self, request: pb.StreamProductsRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.StreamProductsResponse]:
         for chunk in repository.iterate_products(chunk_size=CHUNK):
-            yield pb.StreamProductsResponse(products=map(to_message, chunk))
+            yield pb.StreamProductsResponse(products=map(product_message, chunk))
 
     @allow(staff)
     def CreateProduct(
@@ -69,7 +71,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
         draft = ProductDraft(request.sku, request.name, price, request.description, currency, request.stock)
         with renamed({"currency": "price"}):
             product = services.create_product(call.actor(), draft)
-        return pb.CreateProductResponse(product=to_message(product))
+        return pb.CreateProductResponse(product=product_message(product))
 
     @allow(staff)
     def UpdateProduct(
@@ -77,21 +79,36 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
     ) -> pb.UpdateProductResponse:
         with Violations() as check:
             paths = check.mask("update_mask", request.update_mask, CHANGEABLE)
-            values = {path: getattr(request.product, path) for path in paths if path != "price"}
+            values = {path: getattr(request.product, path) for path in CHANGEABLE if path in paths and path != "price"}
             if "price" in paths:
                 values["price"], values["currency"] = check.money("product.price", request.product.price)
         with renamed({"currency": "product.price"} | {path: f"product.{path}" for path in CHANGEABLE}):
             product = services.update_product(
                 call.actor(), request.product.id, request.product.version, ProductChanges(**values)
             )
-        return pb.UpdateProductResponse(product=to_message(product))
+        return pb.UpdateProductResponse(product=product_message(product))
 
     @allow(staff)
     def ArchiveProduct(
         self, request: pb.ArchiveProductRequest, context: grpc.ServicerContext
     ) -> pb.ArchiveProductResponse:
         product = services.archive_product(call.actor(), request.id, request.version)
-        return pb.ArchiveProductResponse(product=to_message(product))
+        return pb.ArchiveProductResponse(product=product_message(product))
+
+    @allow(service)
+    def Reserve(self, request: pb.ReserveRequest, context: grpc.ServicerContext) -> pb.ReserveResponse:
+        with Violations() as check:
+            check.within("seconds", request.seconds, 0, MAX_HELD)
+        reservation = services.reserve(request.key, lines_of(request.lines), seconds=request.seconds or DEFAULT_HELD)
+        return pb.ReserveResponse(reservation=reservation_message(reservation))
+
+    @allow(service)
+    def Commit(self, request: pb.CommitRequest, context: grpc.ServicerContext) -> pb.CommitResponse:
+        return pb.CommitResponse(reservation=reservation_message(services.commit(request.key)))
+
+    @allow(service)
+    def Release(self, request: pb.ReleaseRequest, context: grpc.ServicerContext) -> pb.ReleaseResponse:
+        return pb.ReleaseResponse(reservation=reservation_message(services.release(request.key)))
 
 
 def register(server: Any) -> None:

@@ -1,8 +1,18 @@
 """The catalog's rules: one function a use case, each decides whether the actor may."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
 from apps.catalog import repository
-from apps.catalog.entities import Product, ProductChanges, ProductDraft
+from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, Reservation, ReservationStatus
 from apps.common.actor import Actor, require, staff
+from apps.common.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+
+MAX_LINES = 100  # of one reservation
+MAX_QUANTITY = 10_000  # of one line
 
 
 def create_product(actor: Actor, draft: ProductDraft) -> Product:
@@ -17,6 +27,8 @@ def update_product(actor: Actor, product_id: int, version: int, changes: Product
     Raises PermissionDenied, NotFound, Aborted for a stale version, InvalidArgument, AlreadyExists.
     """
     require(actor, staff)
+    if changes == ProductChanges():
+        raise InvalidArgument("There is nothing to change.")
     return repository.update_product(product_id, version, changes)
 
 
@@ -24,3 +36,102 @@ def archive_product(actor: Actor, product_id: int, version: int) -> Product:
     """Take a product off sale; it stays readable by id. Raises PermissionDenied, NotFound, Aborted."""
     require(actor, staff)
     return repository.update_product(product_id, version, ProductChanges(is_active=False))
+
+
+def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservation:
+    """Take all the lines off the shelf, or none; hold them for so many seconds, until `commit` or `release`.
+
+    The same key and lines again give the same reservation. Must not be called inside a transaction, as a catalog
+    that runs elsewhere could not be rolled back; RuntimeError says so.
+    Raises InvalidArgument for lines that make no sense, AlreadyExists for a key that was used for other lines,
+    FailedPrecondition when there is not enough (the fields say of which), or the key was released.
+    """
+    wanted = _ordered(key, lines)
+    expires_at = timezone.now() + timedelta(seconds=seconds)
+    with transaction.atomic(durable=True):
+        if repository.add_reservation(key, ReservationStatus.HELD, wanted, expires_at):
+            _take(wanted)
+            return Reservation(key, ReservationStatus.HELD, wanted, expires_at)
+        found = _existing(key, wanted)
+        if found.status is ReservationStatus.EXPIRED:
+            _take(wanted)
+            repository.set_reservation_status(key, ReservationStatus.HELD, expires_at)
+            return found._replace(status=ReservationStatus.HELD, expires_at=expires_at)
+        return found
+
+
+def commit(key: str) -> Reservation:
+    """What was held is sold. Doing it again changes nothing. Not inside a transaction, as `reserve`.
+
+    Raises NotFound, FailedPrecondition when the reservation was released or has expired.
+    """
+    with transaction.atomic(durable=True):
+        found = repository.find_reservation(key, lock=True)
+        if found is None:
+            raise NotFound("There is no such reservation.", reason="RESERVATION_NOT_FOUND")
+        if found.status in (ReservationStatus.RELEASED, ReservationStatus.EXPIRED):
+            raise FailedPrecondition(f"The reservation is {found.status}.", reason="RESERVATION_GONE")
+        repository.set_reservation_status(key, ReservationStatus.COMMITTED)
+        return found._replace(status=ReservationStatus.COMMITTED)
+
+
+def release(key: str) -> Reservation:
+    """Put back on the shelf what the key holds or has sold. Doing it again changes nothing. Not inside a transaction.
+
+    A key that is not known yet is released too: the `reserve` it belongs to may still be on its way.
+    """
+    with transaction.atomic(durable=True):
+        now = timezone.now()
+        if repository.add_reservation(key, ReservationStatus.RELEASED, (), now):
+            return Reservation(key, ReservationStatus.RELEASED, (), now)
+        return _give_back(key, ReservationStatus.RELEASED)
+
+
+def expire(key: str) -> None:
+    """Put back on the shelf what was held for too long."""
+    with transaction.atomic():
+        found = repository.find_reservation(key, lock=True)
+        if found and found.status is ReservationStatus.HELD and found.expires_at <= timezone.now():
+            _give_back(key, ReservationStatus.EXPIRED)
+
+
+def _ordered(key: str, lines: Sequence[Line]) -> tuple[Line, ...]:
+    """The lines by product id: everybody takes locks in this order, so nobody waits in a circle."""
+    if not 1 <= len(key) <= 64 or "\0" in key:
+        raise InvalidArgument("The key cannot be used.", fields={"key": "must have 1 to 64 characters, none NUL"})
+    if not 1 <= len(lines) <= MAX_LINES or len({line.product_id for line in lines}) < len(lines):
+        raise InvalidArgument("The lines cannot be used.", fields={"lines": f"1 to {MAX_LINES}, each product once"})
+    if any(not 1 <= line.quantity <= MAX_QUANTITY for line in lines):
+        raise InvalidArgument("The lines cannot be used.", fields={"lines": f"quantities from 1 to {MAX_QUANTITY}"})
+    return tuple(sorted(lines))
+
+
+def _take(lines: Sequence[Line]) -> None:
+    short = [line.product_id for line in lines if not repository.take_stock(line)]
+    if short:
+        raise FailedPrecondition(
+            "There is not enough in stock.",
+            fields={str(product_id): "is not sold any more, or not enough is left" for product_id in short},
+            reason="OUT_OF_STOCK",
+        )
+
+
+def _existing(key: str, wanted: tuple[Line, ...]) -> Reservation:
+    found = repository.find_reservation(key, lock=True)
+    assert found is not None  # its key was taken, and reservations are never deleted
+    if found.status is ReservationStatus.RELEASED:
+        raise FailedPrecondition("The reservation was released.", reason="RESERVATION_GONE")
+    if found.lines != wanted:
+        raise AlreadyExists("The key was used for other lines.", fields={"key": "was used"}, reason="KEY_REUSED")
+    return found
+
+
+def _give_back(key: str, status: ReservationStatus) -> Reservation:
+    found = repository.find_reservation(key, lock=True)
+    assert found is not None
+    if found.status in (ReservationStatus.HELD, ReservationStatus.COMMITTED):
+        for line in found.lines:
+            repository.return_stock(line)
+    if found.status is not ReservationStatus.RELEASED:
+        repository.set_reservation_status(key, status)
+    return found._replace(status=status)

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 
 from apps.accounts import public as accounts
-from apps.catalog import repository
+from apps.catalog import repository, services
 from apps.catalog.entities import Product
 
 LOW = 5  # in stock; fewer are reported
@@ -22,8 +22,18 @@ def report_low_stock() -> None:
         send_mail(subject, "\n".join(map(_line, products)), None, recipients)
 
 
+@shared_task(name="catalog.expire_reservations")
+def expire_reservations() -> None:
+    """Put back on the shelf what is held by nobody any more, each reservation in a transaction of its own."""
+    for key in repository.expired_keys(1000):
+        services.expire(key)
+
+
 def _line(product: Product) -> str:
     return f"{product.stock:>5}  {product.sku}  {product.name}"
 
 
-SCHEDULE = {"low-stock-report": {"task": "catalog.report_low_stock", "schedule": crontab(hour="6", minute="0")}}
+SCHEDULE = {
+    "low-stock-report": {"task": "catalog.report_low_stock", "schedule": crontab(hour="6", minute="0")},
+    "expire-reservations": {"task": "catalog.expire_reservations", "schedule": crontab()},
+}

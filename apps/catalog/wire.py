@@ -1,6 +1,8 @@
 """Products to and from the messages of `catalog.v1`: for both sides of the wire. No Django."""
 
-from apps.catalog.entities import Product, ProductOrder
+from collections.abc import Iterable
+
+from apps.catalog.entities import Line, Product, ProductOrder, Reservation, ReservationStatus
 from apps.common.grpc import convert
 from protos.catalog.v1 import catalog_pb2 as pb
 
@@ -12,10 +14,17 @@ ORDERS = {
     pb.PRODUCT_ORDER_CREATED: ProductOrder.CREATED,
     pb.PRODUCT_ORDER_CREATED_DESC: ProductOrder.CREATED_DESC,
 }
+STATUSES = {
+    pb.RESERVATION_STATUS_HELD: ReservationStatus.HELD,
+    pb.RESERVATION_STATUS_COMMITTED: ReservationStatus.COMMITTED,
+    pb.RESERVATION_STATUS_RELEASED: ReservationStatus.RELEASED,
+    pb.RESERVATION_STATUS_EXPIRED: ReservationStatus.EXPIRED,
+}
+STATUS_NUMBERS = {status: number for number, status in STATUSES.items()}
 ORDER_NUMBERS = {order: number for number, order in ORDERS.items()}
 
 
-def to_message(product: Product) -> pb.Product:
+def product_message(product: Product) -> pb.Product:
     return pb.Product(
         id=product.id,
         sku=product.sku,
@@ -30,7 +39,7 @@ def to_message(product: Product) -> pb.Product:
     )
 
 
-def from_message(message: pb.Product) -> Product:
+def product_entity(message: pb.Product) -> Product:
     price, currency = convert.from_money(message.price)
     return Product(
         message.id,
@@ -45,3 +54,25 @@ def from_message(message: pb.Product) -> Product:
         convert.from_timestamp(message.created_at),
         convert.from_timestamp(message.updated_at),
     )
+
+
+def reservation_message(reservation: Reservation) -> pb.Reservation:
+    return pb.Reservation(
+        key=reservation.key,
+        status=STATUS_NUMBERS[reservation.status],
+        lines=[pb.Line(product_id=line.product_id, quantity=line.quantity) for line in reservation.lines],
+        expires_at=convert.to_timestamp(reservation.expires_at),
+    )
+
+
+def reservation_entity(message: pb.Reservation) -> Reservation:
+    return Reservation(
+        message.key,
+        STATUSES[message.status],
+        lines_of(message.lines),
+        convert.from_timestamp(message.expires_at),
+    )
+
+
+def lines_of(messages: Iterable[pb.Line]) -> tuple[Line, ...]:
+    return tuple(Line(message.product_id, message.quantity) for message in messages)

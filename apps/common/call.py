@@ -3,6 +3,8 @@
 import re
 import time
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 from apps.common.actor import NOBODY, Actor
@@ -60,3 +62,15 @@ def check_deadline() -> None:
     moment = _deadline.get()
     if moment is not None and time.monotonic() > moment:
         raise DeadlineExceeded("This took longer than allowed.")
+
+
+@contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Give what is done inside so many seconds, or what is left when that is less."""
+    before = _deadline.get()
+    mine = time.monotonic() + seconds
+    _deadline.set(mine if before is None else min(mine, before))
+    try:
+        yield
+    finally:
+        _deadline.set(before)

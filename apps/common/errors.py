@@ -71,4 +71,13 @@ class Unavailable(DomainError):
     code = "UNAVAILABLE"
 
 
+# Refusals that the same call, tried again, would meet again.
+FINAL: tuple[type[DomainError], ...] = (
+    InvalidArgument,
+    NotFound,
+    AlreadyExists,
+    Unauthenticated,
+    PermissionDenied,
+    FailedPrecondition,
+)
 BY_CODE: dict[str, type[DomainError]] = {error.code: error for error in DomainError.__subclasses__()}

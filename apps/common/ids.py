@@ -28,7 +28,7 @@ _POSTGRESQL_FUNCTION = f"""
             | {{shard}}
             | (nextval('id_sequence') & {(1 << SEQUENCE_BITS) - 1})
     $$
-"""
+"""  # noqa: S608
 
 _lock = threading.Lock()
 _last_tick = 0

@@ -12,6 +12,9 @@ import tempfile
 import time
 
 os.environ.setdefault("DEBUG", "1")
+if "DATA_DIR" not in os.environ:  # so that two runs at once, or a system that is up, are not in the way
+    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="data-")
+    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from apps.common import call
 from apps.common.actor import SYSTEM
-from apps.common.errors import DomainError
+from apps.common.errors import FINAL
 from apps.infra import queue
 
 log = structlog.get_logger("access.task")
@@ -28,13 +28,13 @@ class AlreadyDone(Exception):
 class Task(celery.Task):  # type: ignore[type-arg]
     """`delay` and `apply_async` write a row in the caller's transaction; the relay publishes it after the commit.
 
-    A task that raises is tried again, later each time; a DomainError is final, as trying again cannot help it.
+    A task that raises is tried again, later each time; a refusal that trying again cannot help is final.
     """
 
     acks_late = True
     reject_on_worker_lost = True
     autoretry_for = (Exception,)
-    dont_autoretry_for = (DomainError, AlreadyDone)
+    dont_autoretry_for = (AlreadyDone, *FINAL)
     max_retries = 5
     retry_backoff = 2  # seconds, doubled each time
     retry_backoff_max = 600

@@ -16,6 +16,8 @@ from project.graphql.limits import Limits
 
 RESPONSE_JSON = "application/graphql-response+json"
 JSON = "application/json"
+# As Django matches them, a type without the charset would not be one that a client wants with it.
+_OFFERED = {f"{name}; charset={utf8}": name for name in (RESPONSE_JSON, JSON) for utf8 in ("utf-8", "UTF-8")}
 
 
 class HttpRefused(Exception):
@@ -41,26 +43,27 @@ def answer_type(request: HttpRequest) -> str:
     accept = request.headers.get("Accept", "").strip()
     if accept in ("", "*/*", JSON):
         return JSON
-    preferred = request.get_preferred_type([RESPONSE_JSON, JSON])
+    preferred = request.get_preferred_type(list(_OFFERED))
     if preferred is None:
         message = f"This endpoint answers {RESPONSE_JSON} or {JSON}."
         raise HttpRefused(406, refusal(message, ErrorCode.BAD_USER_INPUT))
-    return JSON if preferred == JSON or RESPONSE_JSON not in accept else RESPONSE_JSON
+    return RESPONSE_JSON if _OFFERED[preferred] == RESPONSE_JSON and RESPONSE_JSON in accept else JSON
 
 
 def wants_page(request: HttpRequest) -> bool:
     """Whether this is a browser that opens the endpoint as a page."""
     return (
         request.method == "GET"
-        and "query" not in request.GET
-        and request.get_preferred_type(["text/html", RESPONSE_JSON, JSON]) == "text/html"
+        and request.GET.keys().isdisjoint(("query", "documentId", "extensions"))
+        and "text/html" in request.headers.get("Accept", "")  # and not only */*, as programs send it
+        and request.get_preferred_type(["text/html", *_OFFERED]) == "text/html"
     )
 
 
 def read(request: HttpRequest, limits: Limits) -> Parameters:
     """The parameters of a GET or POST.
 
-    Raises HttpRefused (405, 413, 415, or 400 for what is not a GraphQL request).
+    Raises HttpRefused (405, 411, 413, 415, or 400 for what is not a GraphQL request).
     """
     if request.method == "GET":
         given: object = _from_url(request, limits)
@@ -78,9 +81,9 @@ def read(request: HttpRequest, limits: Limits) -> Parameters:
 def _from_url(request: HttpRequest, limits: Limits) -> dict[str, Any]:
     given: dict[str, Any] = dict(request.GET.items())
     for name in ("variables", "extensions"):
-        if name in given:
+        if given.get(name):
             given[name] = _parse(given[name].encode(errors="surrogatepass"), limits)
-    return given
+    return {name: value for name, value in given.items() if value != ""}  # `operationName=` is none
 
 
 def _from_body(request: HttpRequest, limits: Limits) -> object:
@@ -90,6 +93,8 @@ def _from_body(request: HttpRequest, limits: Limits) -> object:
         raise HttpRefused(415, refusal(f"The body must be {JSON}.", ErrorCode.BAD_USER_INPUT), Accept=JSON)
     if media_type.params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
         raise HttpRefused(415, refusal("The body must be in UTF-8.", ErrorCode.BAD_USER_INPUT), Accept=JSON)
+    if "Transfer-Encoding" in request.headers:  # Django reads such a body as an empty one
+        raise HttpRefused(411, refusal("The body must come with its Content-Length.", ErrorCode.BAD_USER_INPUT))
     if int(request.META.get("CONTENT_LENGTH") or 0) > limits.request_bytes:
         message = f"The request has more than {limits.request_bytes} bytes (GRAPHQL_LIMITS: request_bytes)."
         raise HttpRefused(413, refusal(message, ErrorCode.BAD_USER_INPUT))
@@ -111,7 +116,7 @@ def _parameters(given: object, limits: Limits) -> Parameters:
     parameters = Parameters(
         _typed(given, "query", str),
         _typed(given, "documentId", str),
-        _typed(given, "operationName", str),
+        _typed(given, "operationName", str) or None,
         _typed(given, "variables", dict) or {},
         _typed(given, "extensions", dict) or {},
     )

@@ -132,4 +132,6 @@ def _respond(
 ) -> HttpResponse:
     answer["extensions"] = answer.get("extensions", {}) | {"requestId": call.request_id()}
     body = orjson.dumps(answer)
-    return HttpResponse(body, status=status, content_type=f"{media_type}; charset=utf-8", headers=headers)
+    response = HttpResponse(body, status=status, content_type=f"{media_type}; charset=utf-8", headers=headers)
+    response["Cache-Control"] = "no-store"  # what it says depends on who asks, by GET too
+    return response

@@ -149,14 +149,14 @@ def test_calls_in_flight_end_well_when_the_server_stops(ready, monkeypatch):
         for _ in range(4):
             entered.acquire()
 
-        assert server.stop() is True
+        assert server.stop(notice=0.2) is True
         assert [future.code().name for future in futures] == ["OK"] * 8
 
 
 def test_calls_that_outlast_the_grace_time_are_cancelled(ready, monkeypatch, settings):
     settings.GRPC_GRACE = 0.1
     monkeypatch.setattr(grpc_server, "LAST_WAIT", 0.1)
-    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(lambda request, context: time.sleep(1)))
+    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(lambda request, context: time.sleep(1) or request))
     server = grpc_server.Server("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:

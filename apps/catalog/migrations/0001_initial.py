@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('currency', models.CharField(default='EUR', max_length=3, validators=[django.core.validators.RegexValidator('\\A[A-Z]{3}\\Z', 'Three capital letters, as in ISO 4217.')])),
                 ('stock', models.IntegerField(default=0, validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(2147483647)])),
                 ('is_active', models.BooleanField(default=True, help_text='Archived products are not sold.', verbose_name='active')),
-                ('version', models.IntegerField(default=1, editable=False)),
+                ('version', models.IntegerField(default=1)),
                 ('created_at', models.DateTimeField(editable=False)),
                 ('updated_at', models.DateTimeField(editable=False)),
             ],

@@ -23,7 +23,7 @@ def text() -> str:
 def changes(old: GraphQLSchema, new: GraphQLSchema) -> list[str]:
     """What breaks clients, or may surprise them, in words."""
     found = [*find_breaking_changes(old, new), *find_dangerous_changes(old, new)]
-    return [f"{change.type.name}: {change.description}" for change in found]
+    return [f"{change.type.name}: {change.description}" for change in found]  # type: ignore[attr-defined]
 
 
 def accepted(document: str) -> set[str]:

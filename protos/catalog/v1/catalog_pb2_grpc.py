@@ -72,6 +72,21 @@ class CatalogServiceStub:
                 request_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductRequest.SerializeToString,
                 response_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductResponse.FromString,
                 _registered_method=True)
+        self.Reserve = channel.unary_unary(
+                '/catalog.v1.CatalogService/Reserve',
+                request_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ReserveRequest.SerializeToString,
+                response_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ReserveResponse.FromString,
+                _registered_method=True)
+        self.Commit = channel.unary_unary(
+                '/catalog.v1.CatalogService/Commit',
+                request_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.CommitRequest.SerializeToString,
+                response_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.CommitResponse.FromString,
+                _registered_method=True)
+        self.Release = channel.unary_unary(
+                '/catalog.v1.CatalogService/Release',
+                request_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ReleaseRequest.SerializeToString,
+                response_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ReleaseResponse.FromString,
+                _registered_method=True)
 
 
 class CatalogServiceServicer:
@@ -129,6 +144,29 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Reserve(self, request, context):
+        """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
+        again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
+        used for other lines.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Commit(self, request, context):
+        """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Release(self, request, context):
+        """Puts back what the key holds or has sold; the key cannot be used again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CatalogServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -166,6 +204,21 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ArchiveProduct,
                     request_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductRequest.FromString,
                     response_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductResponse.SerializeToString,
+            ),
+            'Reserve': grpc.unary_unary_rpc_method_handler(
+                    servicer.Reserve,
+                    request_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ReserveRequest.FromString,
+                    response_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ReserveResponse.SerializeToString,
+            ),
+            'Commit': grpc.unary_unary_rpc_method_handler(
+                    servicer.Commit,
+                    request_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.CommitRequest.FromString,
+                    response_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.CommitResponse.SerializeToString,
+            ),
+            'Release': grpc.unary_unary_rpc_method_handler(
+                    servicer.Release,
+                    request_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ReleaseRequest.FromString,
+                    response_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ReleaseResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -360,6 +413,87 @@ class CatalogService:
             '/catalog.v1.CatalogService/ArchiveProduct',
             protos_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductRequest.SerializeToString,
             protos_dot_catalog_dot_v1_dot_catalog__pb2.ArchiveProductResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Reserve(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/catalog.v1.CatalogService/Reserve',
+            protos_dot_catalog_dot_v1_dot_catalog__pb2.ReserveRequest.SerializeToString,
+            protos_dot_catalog_dot_v1_dot_catalog__pb2.ReserveResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Commit(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/catalog.v1.CatalogService/Commit',
+            protos_dot_catalog_dot_v1_dot_catalog__pb2.CommitRequest.SerializeToString,
+            protos_dot_catalog_dot_v1_dot_catalog__pb2.CommitResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Release(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/catalog.v1.CatalogService/Release',
+            protos_dot_catalog_dot_v1_dot_catalog__pb2.ReleaseRequest.SerializeToString,
+            protos_dot_catalog_dot_v1_dot_catalog__pb2.ReleaseResponse.FromString,
             options,
             channel_credentials,
             insecure,

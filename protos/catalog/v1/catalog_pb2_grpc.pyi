@@ -50,6 +50,15 @@ class CatalogServiceStub:
     """Changes the fields named in the mask. ABORTED when the version is not the current one: read again."""
     ArchiveProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ArchiveProductRequest, _catalog_pb2.ArchiveProductResponse]
     """Takes a product off sale. ABORTED when the version is not the current one."""
+    Reserve: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ReserveRequest, _catalog_pb2.ReserveResponse]
+    """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
+    again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
+    used for other lines.
+    """
+    Commit: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CommitRequest, _catalog_pb2.CommitResponse]
+    """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile."""
+    Release: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ReleaseRequest, _catalog_pb2.ReleaseResponse]
+    """Puts back what the key holds or has sold; the key cannot be used again."""
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
@@ -73,6 +82,15 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """Changes the fields named in the mask. ABORTED when the version is not the current one: read again."""
     ArchiveProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ArchiveProductRequest, _catalog_pb2.ArchiveProductResponse]  # type: ignore[assignment]
     """Takes a product off sale. ABORTED when the version is not the current one."""
+    Reserve: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ReserveRequest, _catalog_pb2.ReserveResponse]  # type: ignore[assignment]
+    """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
+    again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
+    used for other lines.
+    """
+    Commit: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CommitRequest, _catalog_pb2.CommitResponse]  # type: ignore[assignment]
+    """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile."""
+    Release: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ReleaseRequest, _catalog_pb2.ReleaseResponse]  # type: ignore[assignment]
+    """Puts back what the key holds or has sold; the key cannot be used again."""
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """The products and how many of each are in stock.
@@ -135,5 +153,32 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ArchiveProductResponse, _abc.Awaitable[_catalog_pb2.ArchiveProductResponse]]:
         """Takes a product off sale. ABORTED when the version is not the current one."""
+
+    @_abc_1.abstractmethod
+    def Reserve(
+        self,
+        request: _catalog_pb2.ReserveRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ReserveResponse, _abc.Awaitable[_catalog_pb2.ReserveResponse]]:
+        """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
+        again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
+        used for other lines.
+        """
+
+    @_abc_1.abstractmethod
+    def Commit(
+        self,
+        request: _catalog_pb2.CommitRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.CommitResponse, _abc.Awaitable[_catalog_pb2.CommitResponse]]:
+        """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile."""
+
+    @_abc_1.abstractmethod
+    def Release(
+        self,
+        request: _catalog_pb2.ReleaseRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ReleaseResponse, _abc.Awaitable[_catalog_pb2.ReleaseResponse]]:
+        """Puts back what the key holds or has sold; the key cannot be used again."""
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

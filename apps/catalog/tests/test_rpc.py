@@ -1,0 +1,334 @@
+from decimal import Decimal
+
+import grpc
+import pytest
+from django.db import connection
+from google.protobuf.field_mask_pb2 import FieldMask
+from google.type.money_pb2 import Money
+
+from apps.catalog import models, repository, rpc, wire
+from apps.catalog.entities import ProductChanges
+from apps.catalog.tests.factories import CREATED, ProductFactory
+from apps.common.actor import Actor
+from apps.common.grpc import assertion
+from apps.common.grpc.auth import Authenticator, parse_tokens
+from apps.common.grpc.errors import from_call
+from apps.common.grpc.interceptors import Chain
+from apps.common.grpc.testing import LocalChannel
+from protos.catalog.v1 import catalog_pb2 as pb
+from protos.catalog.v1 import catalog_pb2_grpc
+
+pytestmark = pytest.mark.django_db
+
+TOKEN = "shop-token-0123456789"
+AS_SHOP = (("authorization", f"Bearer {TOKEN}"),)
+PRICE = Money(currency_code="EUR", units=19, nanos=900_000_000)
+CHANGES = {
+    "CreateProduct": pb.CreateProductRequest(sku="A-1", name="N", price=PRICE),
+    "UpdateProduct": pb.UpdateProductRequest(product=pb.Product(id=1), update_mask=FieldMask(paths=["name"])),
+    "ArchiveProduct": pb.ArchiveProductRequest(id=1, version=1),
+}
+
+
+class Client:
+    """Calls a method by its name, as the shop unless told otherwise."""
+
+    def __init__(self):
+        tokens = parse_tokens(f"shop:{TOKEN}")
+        channel = LocalChannel(rpc.register, Chain(Authenticator(tokens), default_deadline=30))
+        self.stub = catalog_pb2_grpc.CatalogServiceStub(channel)
+
+    def __call__(self, method, request, metadata=AS_SHOP):
+        answer = getattr(self.stub, method)(request, metadata=metadata)
+        return list(answer) if method.startswith("Stream") else answer
+
+    def refusal(self, method, request, metadata=AS_SHOP):
+        with pytest.raises(grpc.RpcError) as failed:
+            self(method, request, metadata)
+        error = from_call(failed.value, "catalog")
+        return (error.code, error.reason, error.fields) if error else (failed.value.code().name,)
+
+    def create(self, **fields):
+        return self("CreateProduct", pb.CreateProductRequest(**{"sku": "A-1", "name": "N", "price": PRICE} | fields))
+
+    def update(self, product, *paths, **values):
+        changed = pb.Product(id=product.id, version=values.pop("version", product.version), **values)
+        return "UpdateProduct", pb.UpdateProductRequest(product=changed, update_mask=FieldMask(paths=paths))
+
+
+@pytest.fixture(autouse=True)
+def _connection_of_the_test(monkeypatch):
+    """A call gives back its thread's connection; here that is the test's own, with its open transaction."""
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+
+
+@pytest.fixture
+def call():
+    return Client()
+
+
+def acting(actor, method):
+    signed = assertion.sign(actor, f"/catalog.v1.CatalogService/{method}", assertion.key_of(TOKEN))
+    return (*AS_SHOP, (assertion.METADATA_KEY, signed))
+
+
+@pytest.mark.parametrize("method", pb.DESCRIPTOR.services_by_name["CatalogService"].methods_by_name)
+def test_every_method_needs_a_token(call, method):
+    request_of = pb.DESCRIPTOR.services_by_name["CatalogService"].methods_by_name[method].input_type
+    request = CHANGES.get(method) or getattr(pb, request_of.name)()
+    wrong = (("authorization", "Bearer wrong-token-0123456789"),)
+
+    assert call.refusal(method, request, ())[0] == "UNAUTHENTICATED"
+    assert call.refusal(method, request, wrong)[0] == "UNAUTHENTICATED"
+    assert not models.Product.objects.exists()
+
+
+@pytest.mark.parametrize("method", CHANGES)
+@pytest.mark.parametrize("actor", [Actor(user_id=7), Actor(for_visitor=True)])
+def test_a_service_that_acts_for_a_customer_changes_nothing(call, method, actor):
+    refused = call.refusal(method, CHANGES[method], acting(actor, method))
+
+    assert refused == ("PERMISSION_DENIED", "PERMISSION_DENIED", {})
+    assert not models.Product.objects.exists()
+
+
+def test_a_service_that_acts_for_staff_changes_products(call):
+    call("CreateProduct", CHANGES["CreateProduct"], acting(Actor(user_id=8, is_staff=True), "CreateProduct"))
+
+    assert models.Product.objects.get().sku == "A-1"
+
+
+def test_a_product_is_sent_whole(call):
+    row = ProductFactory(price=Decimal("0.07"), is_active=False)
+
+    product = call("GetProduct", pb.GetProductRequest(id=row.id)).product
+
+    assert (product.id, product.sku, product.name, product.description) == (row.id, row.sku, row.name, "Made of oak.")
+    assert product.price == Money(currency_code="EUR", units=0, nanos=70_000_000)
+    assert (product.stock, product.is_active, product.version) == (10, False, 1)
+    assert product.created_at.ToDatetime(CREATED.tzinfo) == product.updated_at.ToDatetime(CREATED.tzinfo) == CREATED
+
+
+def test_products_survive_the_wire_unchanged():
+    product = repository.get_product(ProductFactory(price=Decimal("9999999999.99")).id)
+
+    assert wire.product_entity(pb.Product.FromString(wire.product_message(product).SerializeToString())) == product
+
+
+@pytest.mark.parametrize("product_id", [0, 1, -1, 2**63 - 1])
+def test_a_product_that_does_not_exist_is_not_found(call, product_id):
+    missing = ("NOT_FOUND", "PRODUCT_NOT_FOUND", {})
+
+    assert call.refusal("GetProduct", pb.GetProductRequest(id=product_id)) == missing
+    assert call.refusal("ArchiveProduct", pb.ArchiveProductRequest(id=product_id, version=1)) == missing
+
+
+def test_many_products_are_fetched_at_once(call, django_assert_num_queries):
+    ids = [ProductFactory().id for _ in range(20)]
+
+    with django_assert_num_queries(1):
+        answer = call("BatchGetProducts", pb.BatchGetProductsRequest(ids=[*ids, 1, ids[0]]))
+
+    assert sorted(product.id for product in answer.products) == ids
+
+
+def test_too_many_ids_are_refused(call):
+    refused = call.refusal("BatchGetProducts", pb.BatchGetProductsRequest(ids=range(501)))
+
+    assert refused == ("INVALID_ARGUMENT", "INVALID_ARGUMENT", {"ids": "must have 0 to 500 elements, not 501"})
+
+
+@pytest.mark.parametrize("page_size", [10, 100])
+def test_a_page_costs_one_query_whatever_its_size(call, django_assert_num_queries, page_size):
+    ProductFactory.create_batch(101)
+
+    with django_assert_num_queries(1):
+        answer = call("ListProducts", pb.ListProductsRequest(page_size=page_size))
+
+    assert len(answer.products) == page_size
+    assert answer.total == 0
+
+
+def test_the_total_costs_a_second_query(call, django_assert_num_queries):
+    ProductFactory.create_batch(3)
+
+    with django_assert_num_queries(2):
+        answer = call("ListProducts", pb.ListProductsRequest(page_size=1, with_total=True))
+
+    assert answer.total == 3
+
+
+@pytest.mark.parametrize("order_by", pb.ProductOrder.values())
+def test_pages_follow_each_other_in_every_order(call, order_by):
+    for number in range(7):
+        ProductFactory(name=f"N{number % 2}", price=number % 3)
+    request = pb.ListProductsRequest(page_size=3, order_by=order_by)
+    found = []
+    while True:
+        page = call("ListProducts", request)
+        found += [product.id for product in page.products]
+        if not page.next_page_token:
+            break
+        request.page_token = page.next_page_token
+
+    whole = call("ListProducts", pb.ListProductsRequest(order_by=order_by)).products
+    assert found == [product.id for product in whole]
+    assert len(set(found)) == 7
+
+
+@pytest.mark.parametrize(
+    ("request_", "fields"),
+    [
+        (pb.ListProductsRequest(page_size=-1), {"page_size": "must be between 0 and 500"}),
+        (pb.ListProductsRequest(page_size=501), {"page_size": "must be between 0 and 500"}),
+        (pb.ListProductsRequest(page_token="x"), {"page_token": "not a token of this list"}),
+        (pb.ListProductsRequest(search="\0"), {"search": "200 characters at most, none NUL"}),
+    ],
+)
+def test_a_page_that_cannot_be_asked_for_is_refused(call, request_, fields):
+    assert call.refusal("ListProducts", request_)[2] == fields
+
+
+def test_an_order_of_a_newer_client_is_refused(call):
+    code, _, fields = call.refusal("ListProducts", pb.ListProductsRequest(order_by=99))
+
+    assert code == "INVALID_ARGUMENT"
+    assert fields["order_by"].startswith("99 is not one of PRODUCT_ORDER_UNSPECIFIED, ")
+
+
+def test_a_token_of_another_order_is_refused(call):
+    ProductFactory.create_batch(2)
+    token = call("ListProducts", pb.ListProductsRequest(page_size=1)).next_page_token
+
+    request = pb.ListProductsRequest(page_token=token, order_by=pb.PRODUCT_ORDER_PRICE)
+    assert call.refusal("ListProducts", request)[:2] == ("INVALID_ARGUMENT", "BAD_PAGE_TOKEN")
+
+
+def test_all_products_are_streamed_in_chunks(call, monkeypatch):
+    monkeypatch.setattr(rpc, "CHUNK", 2)
+    ids = [ProductFactory(is_active=number != 1).id for number in range(5)]
+
+    chunks = call("StreamProducts", pb.StreamProductsRequest())
+
+    assert [[product.id for product in chunk.products] for chunk in chunks] == [ids[:2], ids[2:4], ids[4:]]
+
+
+def test_a_product_is_created(call):
+    product = call.create(description="Oak.", stock=3).product
+
+    assert (product.sku, product.price, product.stock, product.version) == ("A-1", PRICE, 3, 1)
+    assert wire.product_entity(product) == repository.get_product(product.id)
+
+
+def test_a_sku_that_is_taken_is_refused(call):
+    call.create()
+
+    refused = call.refusal("CreateProduct", CHANGES["CreateProduct"])
+
+    assert refused == ("ALREADY_EXISTS", "SKU_TAKEN", {"sku": "is taken"})
+    assert models.Product.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "complaints"),
+    [
+        ({"price": None}, {"price": "currency_code must be three capital letters (ISO 4217)"}),
+        (
+            {"price": Money(currency_code="EUR", units=1, nanos=-1)},
+            {"price": "units and nanos must have the same sign"},
+        ),
+        (
+            {"price": Money(currency_code="EUR", nanos=1_000_000_000)},
+            {"price": "nanos must be between -999999999 and 999999999"},
+        ),
+        (
+            {"price": Money(currency_code="EUR", nanos=1_000_000)},
+            {"price": "Ensure that there are no more than 2 decimal places."},
+        ),
+        (
+            {"price": Money(currency_code="EUR", units=-1)},
+            {"price": "Ensure this value is greater than or equal to 0."},
+        ),
+        (
+            {"stock": -1, "name": ""},
+            {
+                "stock": "Ensure this value is greater than or equal to 0.",
+                "name": "This field cannot be blank.",
+            },
+        ),
+    ],
+)
+def test_a_product_that_cannot_be_is_refused_field_by_field(call, fields, complaints):
+    request = pb.CreateProductRequest(**{"sku": "A-1", "name": "N", "price": PRICE} | fields)
+
+    assert call.refusal("CreateProduct", request) == ("INVALID_ARGUMENT", "INVALID_ARGUMENT", complaints)
+    assert not models.Product.objects.exists()
+
+
+def test_an_update_changes_what_the_mask_names_and_nothing_else(call):
+    old = call.create(stock=3).product
+
+    new = call(*call.update(old, "stock", "name", "name", name="New", sku="IGNORED")).product
+
+    assert (new.name, new.stock, new.sku, new.price, new.version) == ("New", 0, "A-1", PRICE, 2)
+    assert wire.product_entity(new) == repository.get_product(old.id)
+
+
+def test_a_price_is_changed_with_its_currency(call):
+    old = call.create().product
+    price = Money(currency_code="USD", units=5)
+
+    assert call(*call.update(old, "price", price=price)).product.price == price
+
+
+@pytest.mark.parametrize(
+    ("paths", "complaint"),
+    [
+        ((), "is required"),
+        (("colour",), "colour cannot be changed; allowed: description, is_active, name, price, sku, stock"),
+        (
+            ("id", "price.units"),
+            "id, price.units cannot be changed; allowed: description, is_active, name, price, sku, stock",
+        ),
+    ],
+)
+def test_a_mask_of_what_cannot_be_changed_is_refused(call, paths, complaint):
+    old = call.create().product
+
+    assert call.refusal(*call.update(old, *paths, name="New")) == (
+        "INVALID_ARGUMENT",
+        "INVALID_ARGUMENT",
+        {"update_mask": complaint},
+    )
+    assert repository.get_product(old.id) == wire.product_entity(old)
+
+
+def test_bad_values_of_an_update_are_named_as_in_the_message(call):
+    old = call.create().product
+
+    assert call.refusal(*call.update(old, "stock", "name", stock=-1))[2] == {
+        "product.stock": "Ensure this value is greater than or equal to 0.",
+        "product.name": "This field cannot be blank.",
+    }
+    assert call.refusal(*call.update(old, "price"))[2] == {
+        "product.price": "currency_code must be three capital letters (ISO 4217)"
+    }
+    assert repository.get_product(old.id) == wire.product_entity(old)
+
+
+def test_a_stale_version_is_refused(call):
+    old = call.create().product
+    current = repository.update_product(old.id, 1, ProductChanges(stock=9))
+
+    assert call.refusal(*call.update(old, "name", name="New")) == ("ABORTED", "STALE_VERSION", {})
+    assert call.refusal("ArchiveProduct", pb.ArchiveProductRequest(id=old.id, version=1))[0] == "ABORTED"
+    assert repository.get_product(old.id) == current
+
+
+def test_a_product_is_archived(call):
+    old = call.create().product
+
+    product = call("ArchiveProduct", pb.ArchiveProductRequest(id=old.id, version=1)).product
+
+    assert (product.is_active, product.version) == (False, 2)
+    assert call("ListProducts", pb.ListProductsRequest()).products == []

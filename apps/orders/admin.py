@@ -1,0 +1,73 @@
+"""The door of orders for staff: looking, and cancelling with a reason."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+
+from apps.common.actor import of_user
+from apps.common.admin import ReadOnlyAdmin
+from apps.common.errors import DomainError
+from apps.orders import models, services
+
+
+class ReasonForm(ActionForm):
+    reason = forms.CharField(required=False, max_length=500, label="Reason (to cancel):")
+
+
+class ReadOnlyInline(admin.TabularInline):
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class LineInline(ReadOnlyInline):
+    model = models.OrderLine
+    fields = ("product", "name", "unit_price", "quantity")
+    readonly_fields = ("product",)
+
+    def product(self, line: models.OrderLine) -> str:
+        """A link where the catalog is here; its rows have no foreign key."""
+        try:
+            url = reverse("admin:catalog_product_change", args=[line.product_id])
+        except NoReverseMatch:
+            return str(line.product_id)
+        return format_html('<a href="{}">{}</a>', url, line.product_id)
+
+
+class TransitionInline(ReadOnlyInline):
+    model = models.Transition
+    fields = ("at", "source", "target", "actor", "reason")
+
+
+@admin.register(models.Order)
+class OrderAdmin(ReadOnlyAdmin):
+    list_display = ("id", "customer_id", "status", "total", "currency", "created_at")
+    list_filter = ("status", "created_at")
+    search_fields = ("=id", "=customer_id")
+    ordering = ("-created_at", "-id")
+    exclude = ("key", "fingerprint")
+    inlines = (LineInline, TransitionInline)
+    action_form = ReasonForm
+    actions = ("cancel",)
+
+    @admin.action(description="Cancel selected orders")
+    def cancel(self, request: HttpRequest, rows: QuerySet[models.Order]) -> None:
+        cancelled = 0
+        for order_id in list(rows.values_list("pk", flat=True)):
+            try:
+                services.cancel_order(of_user(request.user), order_id, request.POST.get("reason", ""))
+                cancelled += 1
+            except DomainError as error:
+                self.message_user(request, f"Order {order_id}: {error.message}", messages.ERROR)
+        self.message_user(request, f"{cancelled} cancelled.")

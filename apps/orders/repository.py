@@ -1,0 +1,123 @@
+"""Every query and write on the tables of orders. Hands out entities."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from apps.common import pages
+from apps.common.actor import Actor
+from apps.common.errors import NotFound
+from apps.common.pages import Page
+from apps.orders import models
+from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+
+_LINE_COLUMNS = ("product_id", "name", "unit_price", "order__currency", "quantity")
+KEYS_KEPT = timedelta(hours=24)
+
+
+def get_order(order_id: int) -> Order:
+    """Raises NotFound."""
+    row = models.Order.objects.filter(pk=order_id).values_list(*Order._fields).first()
+    if row is None:
+        raise not_found(order_id)
+    return Order._make(row)
+
+
+def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
+    """The lines of each order, by product id, in one query."""
+    found: dict[int, list[OrderLine]] = {order_id: [] for order_id in order_ids}
+    rows = models.OrderLine.objects.filter(order_id__in=order_ids).order_by("product_id")
+    for order_id, *row in rows.values_list("order_id", *_LINE_COLUMNS):
+        found[order_id].append(OrderLine._make(row))
+    return found
+
+
+def list_orders(customer_id: int | None, *, first: int = 20, after: str = "") -> Page[Order]:
+    """One page of a customer's orders, or of all, the newest first. Raises InvalidArgument."""
+    rows = models.Order.objects.all()
+    rows = rows if customer_id is None else rows.filter(customer_id=customer_id)
+    return pages.fetch(rows, Order, orders_keyset(customer_id), first=first, after=after)
+
+
+def count_orders(customer_id: int | None) -> int:
+    """How many orders `list_orders` goes through."""
+    rows = models.Order.objects.all()
+    return (rows if customer_id is None else rows.filter(customer_id=customer_id)).count()
+
+
+def find_by_key(customer_id: int, key: str) -> tuple[Order, str] | None:
+    """The order a customer made under a key, and the fingerprint of what was asked for."""
+    rows = models.Order.objects.filter(customer_id=customer_id, key=key)
+    row = rows.values_list("fingerprint", *Order._fields).first()
+    return None if row is None else (Order._make(row[1:]), row[0])
+
+
+def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines: Iterable[Line]) -> Order | None:
+    """Write a pending order; None when the customer has used the key already."""
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            row = models.Order.objects.create(
+                customer_id=customer_id,
+                status=OrderStatus.PENDING,
+                key=key,
+                fingerprint=fingerprint,
+                created_at=now,
+                updated_at=now,
+            )
+    except IntegrityError:
+        return None
+    models.OrderLine.objects.bulk_create(models.OrderLine(order=row, **line._asdict()) for line in lines)
+    _note(row.pk, "", OrderStatus.PENDING, actor, "")
+    return _order(row)
+
+
+def move(
+    order_id: int, sources: Iterable[OrderStatus], target: OrderStatus, actor: Actor, reason: str = ""
+) -> Order | None:
+    """Change the status and note who did it and why; None when the order is not in one of the sources.
+
+    Raises NotFound. Needs a transaction, which it keeps others out of the order for.
+    """
+    row = models.Order.objects.select_for_update().filter(pk=order_id).first()
+    if row is None:
+        raise not_found(order_id)
+    source = OrderStatus(row.status)
+    if source not in sources:
+        return None
+    row.status, row.reason, row.updated_at = target, reason, timezone.now()
+    row.save(update_fields=["status", "reason", "updated_at"])
+    _note(order_id, source, target, actor, reason)
+    return _order(row)
+
+
+def set_prices(order_id: int, total: Decimal, currency: str, bought: Mapping[int, tuple[str, Decimal]]) -> None:
+    """Write down what each product is called and costs at the time of the order, and what that makes."""
+    rows = list(models.OrderLine.objects.filter(order_id=order_id))
+    for row in rows:
+        row.name, row.unit_price = bought[row.product_id]
+    models.OrderLine.objects.bulk_update(rows, ["name", "unit_price"])
+    models.Order.objects.filter(pk=order_id).update(total=total, currency=currency)
+
+
+def forget_keys() -> int:
+    """Let go of keys that are older than KEYS_KEPT; returns how many."""
+    old = models.Order.objects.filter(key__isnull=False, created_at__lt=timezone.now() - KEYS_KEPT)
+    return old.update(key=None)
+
+
+def not_found(order_id: int) -> NotFound:
+    return NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
+
+
+def _note(order_id: int, source: str, target: str, actor: Actor, reason: str) -> None:
+    models.Transition.objects.create(
+        order_id=order_id, source=source, target=target, actor=str(actor), reason=reason, at=timezone.now()
+    )
+
+
+def _order(row: models.Order) -> Order:
+    return Order._make(getattr(row, name) for name in Order._fields)

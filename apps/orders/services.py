@@ -1,0 +1,192 @@
+"""The rules of orders: one function a use case.
+
+The catalog may run elsewhere, so its writes stand outside of every transaction, under a key made of the order's
+id: whatever is cut short is done again by a task, and has its effect once.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from django.db import transaction
+
+from apps.catalog import public as catalog
+from apps.common import call
+from apps.common.actor import SYSTEM, Actor, authenticated, require, staff
+from apps.common.errors import (
+    AlreadyExists,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    Unavailable,
+)
+from apps.common.pages import Page
+from apps.orders import repository, tasks
+from apps.orders.entities import Line, Order, OrderStatus
+
+MAX_LINES = 100  # of one order
+MAX_QUANTITY = 10_000  # of one line
+ANSWER_WITHIN = 3.0  # seconds a customer waits for the catalog
+COMPLETE_AFTER = 10  # seconds until a task looks at an order that was left pending
+
+
+def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
+    """Order some products; the same key and lines again give the same order, for a day.
+
+    The answer is placed or rejected, or still pending when the catalog does not answer now: a task goes on then.
+    Raises Unauthenticated, InvalidArgument, AlreadyExists for a key that was used for other lines.
+    """
+    customer_id = _customer(actor)
+    wanted = _checked(lines, key)
+    fingerprint = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
+    with transaction.atomic(durable=True):
+        order = repository.add_order(actor, customer_id, key, fingerprint, wanted)
+        if order is not None:
+            tasks.complete_order.apply_async((order.id,), countdown=COMPLETE_AFTER)
+    if order is None:
+        return _same_order(customer_id, key, fingerprint)
+    return _complete_now(order)
+
+
+def complete_order(order_id: int) -> Order:
+    """Find out whether a pending order can be had, and place or reject it. Doing it again changes nothing.
+
+    Raises NotFound, and Unavailable or DeadlineExceeded when the catalog does not answer.
+    """
+    order = repository.get_order(order_id)
+    if order.status is not OrderStatus.PENDING:
+        return order
+    lines = repository.get_lines([order_id])[order_id]
+    products = catalog.get_products([line.product_id for line in lines])
+    problem = _problem([line.product_id for line in lines], products)
+    if problem:
+        return _reject(order_id, problem)
+    try:
+        catalog.reserve(_stock_key(order_id), [catalog.Line(line.product_id, line.quantity) for line in lines])
+        catalog.commit(_stock_key(order_id))
+    except FailedPrecondition as refused:
+        return _reject(order_id, refused.message)
+    bought = {product.id: (product.name, product.price) for product in products.values()}
+    total = sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
+    return _place(order_id, total, products[lines[0].product_id].currency, bought)
+
+
+def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
+    """Cancel an own order, or as staff anybody's, while it is pending or placed; its stock goes back.
+
+    Cancelling it again changes nothing. Raises Unauthenticated, NotFound (also for somebody else's order),
+    InvalidArgument for a reason that is missing or too long, FailedPrecondition for a rejected order.
+    """
+    get_order(actor, order_id)
+    if not 1 <= len(reason.strip()) <= 500 or "\0" in reason:
+        raise InvalidArgument("Say why.", fields={"reason": "must have 1 to 500 characters, none NUL"})
+    with transaction.atomic(durable=True):
+        sources = (OrderStatus.PENDING, OrderStatus.PLACED)
+        order = repository.move(order_id, sources, OrderStatus.CANCELLED, actor, reason)
+        if order is not None:
+            tasks.release_stock.delay(order_id)
+            return order
+    order = repository.get_order(order_id)
+    if order.status is OrderStatus.CANCELLED:
+        return order
+    raise FailedPrecondition(f"The order is {order.status}: it cannot be cancelled.", reason="ORDER_NOT_CANCELLABLE")
+
+
+def get_order(actor: Actor, order_id: int) -> Order:
+    """An own order, or as staff anybody's. Raises Unauthenticated, NotFound (also for somebody else's order)."""
+    order = repository.get_order(order_id)
+    if staff(actor):
+        return order
+    require(actor, authenticated)
+    if order.customer_id != actor.user_id:
+        raise repository.not_found(order_id)
+    return order
+
+
+def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]:
+    """The actor's own orders, the newest first. Raises Unauthenticated, InvalidArgument."""
+    return repository.list_orders(_customer(actor), first=first, after=after)
+
+
+def count_orders(actor: Actor) -> int:
+    """How many orders `list_orders` goes through. Raises Unauthenticated."""
+    return repository.count_orders(_customer(actor))
+
+
+def release_stock(order_id: int) -> None:
+    """Give back what a cancelled order took. Raises Unavailable or DeadlineExceeded."""
+    catalog.release(_stock_key(order_id))
+
+
+def _customer(actor: Actor) -> int:
+    require(actor, authenticated)
+    assert actor.user_id is not None
+    return actor.user_id
+
+
+def _checked(lines: Sequence[Line], key: str) -> list[Line]:
+    """The lines by product id. Raises InvalidArgument with everything that is wrong."""
+    problems = {}
+    if not 1 <= len(key) <= 64 or "\0" in key:
+        problems["key"] = "must have 1 to 64 characters, none NUL"
+    if not 1 <= len(lines) <= MAX_LINES or len({line.product_id for line in lines}) < len(lines):
+        problems["lines"] = f"must be 1 to {MAX_LINES}, each product once"
+    if any(not 1 <= line.quantity <= MAX_QUANTITY for line in lines):
+        problems["quantity"] = f"must be between 1 and {MAX_QUANTITY}"
+    if problems:
+        raise InvalidArgument("This cannot be ordered.", fields=problems)
+    return sorted(lines)
+
+
+def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
+    found = repository.find_by_key(customer_id, key)
+    if found is None:  # forgotten in this very moment
+        raise Unavailable("Try again.", reason="KEY_FORGOTTEN")
+    order, asked_for = found
+    if asked_for != fingerprint:
+        raise AlreadyExists("The key was used for another order.", fields={"key": "was used"}, reason="KEY_REUSED")
+    return _complete_now(order)
+
+
+def _complete_now(order: Order) -> Order:
+    """What becomes of the order if the catalog says so at once; else it stays pending, and the task goes on."""
+    try:
+        with call.within(ANSWER_WITHIN):
+            return complete_order(order.id)
+    except (Unavailable, DeadlineExceeded):
+        return order
+
+
+def _problem(wanted: Sequence[int], products: Mapping[int, catalog.Product]) -> str:
+    """Why these products cannot be bought together; empty when they can."""
+    gone = [str(product_id) for product_id in wanted if product_id not in products]
+    if gone:
+        return f"There is no product {', '.join(gone)}."
+    if len({product.currency for product in products.values()}) > 1:
+        return "The products are sold in different currencies."
+    return ""
+
+
+def _stock_key(order_id: int) -> str:
+    return f"order-{order_id}"
+
+
+def _place(order_id: int, total: Decimal, currency: str, bought: Mapping[int, tuple[str, Decimal]]) -> Order:
+    with transaction.atomic(durable=True):
+        if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.PLACED, SYSTEM):
+            repository.set_prices(order_id, total, currency, bought)
+            tasks.send_confirmation.delay(order_id)
+        order = repository.get_order(order_id)
+        if order.status is OrderStatus.CANCELLED:
+            # Cancelled while the stock was being taken: what was released then may have been taken after.
+            tasks.release_stock.delay(order_id)
+        return order
+
+
+def _reject(order_id: int, reason: str) -> Order:
+    with transaction.atomic(durable=True):
+        rejected = repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.REJECTED, SYSTEM, reason)
+        if rejected:
+            tasks.release_stock.delay(order_id)
+        return rejected or repository.get_order(order_id)

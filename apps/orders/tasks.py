@@ -1,0 +1,47 @@
+"""What happens to orders later."""
+
+from celery import shared_task
+from celery.schedules import crontab
+from django.conf import settings
+from django.core.mail import send_mail
+
+from apps.accounts import public as accounts
+from apps.orders import repository, services
+from apps.orders.entities import Order, OrderLine, OrderStatus
+
+
+@shared_task(name="orders.complete_order", max_retries=None, retry_backoff_max=60)
+def complete_order(order_id: int) -> None:
+    """Place or reject an order that was left pending; tried until the catalog answers."""
+    services.complete_order(order_id)
+
+
+@shared_task(name="orders.release_stock", max_retries=None, retry_backoff_max=60)
+def release_stock(order_id: int) -> None:
+    """Give back what a cancelled order took; tried until the catalog answers."""
+    services.release_stock(order_id)
+
+
+@shared_task(name="orders.send_confirmation")
+def send_confirmation(order_id: int) -> None:
+    """Mail the customer what was bought. May come twice, should the worker die right after sending."""
+    order = repository.get_order(order_id)
+    if order.status is OrderStatus.PLACED:
+        customer = accounts.get_user(order.customer_id)
+        lines = repository.get_lines([order_id])[order_id]
+        subject = f"{settings.EMAIL_SUBJECT_PREFIX}Your order {order_id}"
+        send_mail(subject, _text(order, lines), None, [customer.email])
+
+
+@shared_task(name="orders.forget_keys")
+def forget_keys() -> None:
+    """Idempotency keys are good for a day."""
+    repository.forget_keys()
+
+
+def _text(order: Order, lines: list[OrderLine]) -> str:
+    bought = "\n".join(f"{line.quantity:>5} x {line.name}  {line.unit_price} {order.currency}" for line in lines)
+    return f"{bought}\n\nTotal: {order.total} {order.currency}\n"
+
+
+SCHEDULE = {"forget-order-keys": {"task": "orders.forget_keys", "schedule": crontab(minute="15")}}
