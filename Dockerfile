@@ -28,7 +28,7 @@ FROM python:3.11.14-slim-bookworm
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends tini \
-    && rm -rf /var/lib/apt/lists/* \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt \
     && useradd --create-home --uid 10001 --shell /usr/sbin/nologin app \
     && install --directory --owner app --group app /data /run/secrets
 
@@ -42,7 +42,7 @@ WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 
-USER app
+USER 10001:10001
 EXPOSE 8000 50051
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "deploy/healthcheck.py"]
 ENTRYPOINT ["/usr/bin/tini", "--", "deploy/entrypoint.sh"]

@@ -77,7 +77,7 @@ def variants(folder: Path) -> dict[str, Variant]:
 
 
 def peer(module: str) -> dict[str, str]:
-    return {"BENCH_PEER": module, "DJANGO_SETTINGS_MODULE": "benchmarks.peers.settings"}
+    return {"BENCH_PEER": module, "BENCH_WSGI": "benchmarks.peers.wsgi"}
 
 
 class Bench:
@@ -124,9 +124,11 @@ class Bench:
         for name, variant in self.variants.items():
             if not variant.server:
                 port = free_port()
-                command = [variant.python, "-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi"]
+                environment = self.environment_of(name, port)
+                wsgi = environment["BENCH_WSGI"]
+                command = [variant.python, "-m", "gunicorn", "-c", "python:project.gunicorn", wsgi]
                 log = self.folder / f"{name.replace(' ', '-')}.log"
-                self.servers[name] = Server(name, command, self.environment_of(name, port), port, log)
+                self.servers[name] = Server(name, command, environment, port, log)
         return list(self.servers.values())
 
     def server(self, name: str) -> Server:
@@ -155,15 +157,16 @@ class Bench:
         for name, variant in self.variants.items():
             works = [work for work, names in WORKS.items() if name in names]
             asked = {work: self.body(name, work, self.values[work][0]) for work in works}
-            output = subprocess.run(
+            probe = subprocess.run(
                 [variant.python, "-m", "benchmarks.probe"],
                 input=json.dumps({work: [path, body.decode()] for work, (path, body) in asked.items()}),
                 env=self.environment_of(name),
-                stdout=subprocess.PIPE,
+                capture_output=True,
                 text=True,
-                check=True,
-            ).stdout
-            found |= {(work, name): count for work, count in json.loads(output.splitlines()[-1]).items()}
+            )
+            if probe.returncode:
+                raise SystemExit(f"bench: {name} fails:\n{probe.stderr[-5000:]}")
+            found |= {(work, name): count for work, count in json.loads(probe.stdout.splitlines()[-1]).items()}
         return found
 
     def measure(self, work: str, name: str, seconds: float) -> Cell:
@@ -178,6 +181,7 @@ def common_environment(folder: Path, url: str) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return inherited | {
         "DJANGO_SETTINGS_MODULE": "project.settings",
+        "BENCH_WSGI": "project.wsgi",
         "DEBUG": "0",
         "SECRET_KEY": secrets.token_urlsafe(60),
         "ALLOWED_HOSTS": "127.0.0.1",

@@ -26,7 +26,7 @@ def ready(folder: Path, pins: Sequence[str], without: Sequence[str] = ()) -> Pat
     print(f"installing {', '.join(pins)} (once)", flush=True)
     venv.create(folder, with_pip=True, clear=True)
     (folder / "constraints.txt").write_text("\n".join(constraints))
-    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     subprocess.run([*pip, "-c", str(folder / "constraints.txt"), *ours, *pins], check=True)
     (folder / "stamp").write_text(stamp)
     return python

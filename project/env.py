@@ -164,6 +164,9 @@ class Env(BaseSettings):
     graphql_executor: Literal["compiled", "stock"] = Field(
         "compiled", description="`stock` executes with graphql-core's own interpreter."
     )
+    graphql_rate: int = Field(
+        6000, ge=0, description="Requests a minute that a web process takes of one user or address; 0 for any number."
+    )
     graphql_timeout: float = Field(10, gt=0, le=600, description="Seconds a request may take.")
     graphiql: bool | None = Field(None, description="GraphiQL at /graphql. Empty: as DEBUG.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")

@@ -1,28 +1,16 @@
-"""/health/live and /health/ready, for balancers and orchestrators."""
+"""Whether this process lives, and whether it can do its work: for load balancers and container engines."""
 
-from collections.abc import Callable
-
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, JsonResponse
 
 from project import readiness
 
-LIVE = "/health/live"
-READY = "/health/ready"
+
+def live(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
 
 
-def probe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Answer probes before the host name, HTTPS and the access line are looked at: they know none of these.
-
-    Live: this process answers; restarting it would help otherwise. Ready: its stores answer too.
-    """
-
-    def respond(request: HttpRequest) -> HttpResponse:
-        if request.path == LIVE:
-            return JsonResponse({"status": "live"})
-        if request.path == READY:
-            problems = readiness.problems()
-            status = "unready" if problems else "ready"
-            return JsonResponse({"status": status, "problems": problems}, status=503 if problems else 200)
-        return get_response(request)
-
-    return respond
+def ready(request: HttpRequest) -> JsonResponse:
+    """503 while something that every request needs is missing; says what, and no more."""
+    problems = readiness.problems()
+    answer = {"status": "unavailable", "problems": problems} if problems else {"status": "ok"}
+    return JsonResponse(answer, status=503 if problems else 200)

@@ -203,6 +203,7 @@ GRAPHQL_LIMITS = ENV.graphql_limits
 GRAPHQL_INTROSPECTION = DEBUG if ENV.graphql_introspection is None else ENV.graphql_introspection
 GRAPHQL_EXECUTOR = ENV.graphql_executor
 GRAPHQL_ALLOWED_DOCUMENTS = ENV.graphql_allowed_documents
+GRAPHQL_RATE = ENV.graphql_rate
 GRAPHQL_TIMEOUT = ENV.graphql_timeout
 GRAPHIQL = DEBUG if ENV.graphiql is None else ENV.graphiql
 

@@ -43,6 +43,7 @@ class Login(graphene.Mutation):
         password = graphene.String(required=True)
 
     user = graphene.Field(User, required=True)
+    csrf_token = graphene.String(required=True, description="Takes the place of the one before.")
 
     @allow(anyone)
     @cost(50)
@@ -58,7 +59,7 @@ class Login(graphene.Mutation):
         if auth.SESSION_KEY in request.session:
             request.session.cycle_key()  # Django keeps the id when the same user logs in again
         auth.login(request, user)
-        return {"user": repository.get_user(user.pk)}
+        return {"user": repository.get_user(user.pk), "csrf_token": get_token(request)}
 
 
 class Logout(graphene.Mutation):

@@ -45,7 +45,7 @@ class Item:
     owner: Owner
 
 
-@strawberry_django.type(shop.Line, ordering=["id"])
+@strawberry_django.type(shop.Line)
 class Line:
     id: strawberry.ID
     quantity: int

@@ -31,6 +31,9 @@ class Line(models.Model):
     item = models.ForeignKey(Item, models.PROTECT)
     quantity = models.IntegerField()
 
+    class Meta:
+        ordering = ("id",)
+
     def __str__(self) -> str:
         return f"{self.quantity} of {self.item_id}"
 

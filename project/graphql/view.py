@@ -1,5 +1,6 @@
 """The GraphQL door over HTTP."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,15 +12,16 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
-from graphql import ExecutionResult, GraphQLError, OperationType, execute
+from graphql import ExecutionResult, GraphQLError, OperationType, execute_sync
 
-from apps.common import call
+from apps.common import call, work
 from apps.common.actor import NOBODY, Actor, of_user
 from apps.common.loaders import Loaders
 from project.graphql.cost import cost_of
 from project.graphql.documents import Document, DocumentRefused, Documents, PersistedQueries, load_allow_list
 from project.graphql.errors import ErrorCode, format_errors, refusal
 from project.graphql.executor import CompiledExecutionContext, DeferredExecutionContext
+from project.graphql.rate import RateLimit, seconds_left
 from project.graphql.request import RESPONSE_JSON, HttpRefused, Parameters, answer_type, read, wants_page
 from project.schema import schema
 
@@ -31,6 +33,7 @@ documents = Documents(
     persisted=PersistedQueries(cache),
     allowed=load_allow_list(settings.GRAPHQL_ALLOWED_DOCUMENTS) if settings.GRAPHQL_ALLOWED_DOCUMENTS else None,
 )
+rate = RateLimit(settings.GRAPHQL_RATE or sys.maxsize)
 executor = DeferredExecutionContext if settings.GRAPHQL_EXECUTOR == "stock" else CompiledExecutionContext
 
 
@@ -86,6 +89,15 @@ def actor_of(request: HttpRequest) -> Actor:
     return of_user(request.user) if settings.SESSION_COOKIE_NAME in request.COOKIES else NOBODY
 
 
+def check_rate(context: RequestContext) -> None:
+    """Raises HttpRefused (429) when this user, or this address, asks too often."""
+    who = context.actor.user_id or context.request.META.get("REMOTE_ADDR")
+    try:
+        rate.check(who)
+    except GraphQLError as error:
+        raise HttpRefused(429, error, **{"Retry-After": str(seconds_left())}) from None
+
+
 def _run(request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult, dict[str, Any]]:
     document = documents.resolve(parameters.query, parameters.document_id, parameters.extensions)
     operation = document.operation(parameters.operation_name)
@@ -95,13 +107,15 @@ def _run(request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult,
     cost = cost_of(schema.graphql_schema, operation, document.fragments, parameters.variables, settings.GRAPHQL_LIMITS)
     context = RequestContext(request, actor_of(request))
     call.set_actor(context.actor)
-    result = _execute(document, parameters, context)
+    check_rate(context)
+    with work.within(settings.GRAPHQL_TIMEOUT):
+        result = _execute(document, parameters, context)
     wanted = parameters.extensions.get("cost") is True
     return result, {"cost": {"requested": cost, "limit": settings.GRAPHQL_LIMITS.cost}} if wanted else {}
 
 
 def _execute(document: Document, parameters: Parameters, context: RequestContext) -> ExecutionResult:
-    result = execute(
+    return execute_sync(
         schema.graphql_schema,
         document.ast,
         context_value=context,
@@ -110,8 +124,6 @@ def _execute(document: Document, parameters: Parameters, context: RequestContext
         execution_context_class=executor,
         hide_suggestions=documents.hide_suggestions,
     )
-    assert isinstance(result, ExecutionResult)
-    return result
 
 
 def _respond_result(media_type: str, result: ExecutionResult, extensions: Mapping[str, Any]) -> HttpResponse:

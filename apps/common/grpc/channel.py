@@ -147,8 +147,11 @@ class _Method:
         return self._bound[1](request, timeout=seconds, metadata=(*self._channel.metadata(self._name), *metadata))
 
     def fail(self, error: grpc.RpcError) -> NoReturn:
-        """Raise what the callee raised; a fault of the callee stays the RpcError it is."""
-        raise from_call(error, self._channel.domain) or error from error
+        """Raise what the callee raised; a fault of the callee, or of this service's own token, stays an RpcError."""
+        raised = from_call(error, self._channel.domain)
+        if raised is None or raised.reason.startswith(("TOKEN_", "ACTOR_")):
+            raise error
+        raise raised from error
 
 
 class _Unary(_Method):

@@ -51,8 +51,6 @@ def from_call(failed: grpc.RpcError, domain: str) -> errors.DomainError | None:
     if error_class is None:
         return None
     reason, fields = _read_details(failed)
-    if code == "UNAUTHENTICATED" and reason.startswith(("TOKEN_", "ACTOR_")):
-        return None  # the callee does not know this service: nothing that its user could mend
     message = failed.details() or ""
     if not reason and code in _PLAIN_MESSAGES:
         # From the transport, not from a domain: its text names addresses.

@@ -23,7 +23,7 @@ from apps.common.actor import NOBODY, Actor, Rule, anyone, require
 from apps.common.errors import DomainError, InvalidArgument, Unavailable
 from apps.common.grpc.auth import Authenticator
 from apps.common.grpc.errors import DETAILS_KEY, to_status
-from apps.common.grpc.work import Watchdog
+from apps.common.work import watchdog
 
 REQUEST_ID_KEY = call.REQUEST_ID_HEADER.lower()
 HEALTH = "/grpc.health.v1.Health/"
@@ -40,7 +40,6 @@ class Chain(grpc.ServerInterceptor):
     def __init__(self, authenticate: Authenticator, default_deadline: float) -> None:
         self.authenticate = authenticate
         self.default_deadline = default_deadline  # seconds
-        self.watchdog = Watchdog()
         self._methods: dict[str, Handler] = {}
 
     def intercept_service(
@@ -135,7 +134,7 @@ class _Unit:
         seconds = method.chain.default_deadline if remaining is None or remaining > _NEVER else remaining
         self.request_id = call.start(self.metadata.get(REQUEST_ID_KEY), seconds=seconds)
         context.set_trailing_metadata(((REQUEST_ID_KEY, self.request_id),))
-        self.work = method.chain.watchdog.begin(context, time.monotonic() + seconds)
+        self.work = watchdog.begin(context, time.monotonic() + seconds)
 
     def admit(self) -> None:
         """Raise unless the caller may call this method now."""
@@ -167,7 +166,7 @@ class _Unit:
         abort(grpc.StatusCode[code], message)
 
     def close(self) -> None:
-        self.method.chain.watchdog.end(self.work)
+        watchdog.end(self.work)
         access_log.info(
             "call",
             method=self.method.name,

@@ -1,5 +1,6 @@
 """`manage.py dev`: everything at once, in one terminal. What `./run` runs."""
 
+import io
 import os
 import shlex
 import socket
@@ -50,7 +51,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         check_ports()
         call_command("migrate", verbosity=0)
-        call_command("schedules", stdout=open(os.devnull, "w"))
+        call_command("schedules", stdout=io.StringIO())
         call_command("seed")
         self.stdout.write(_welcome())
         self.stdout.flush()

@@ -56,7 +56,7 @@ def test_a_query_ends_with_the_clients_deadline(slow):
         assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert slow.ended.wait(5)
         assert time.monotonic() - started < 0.3 + 0.2
-        assert isinstance(slow.error, OperationalError)
+        assert isinstance(slow.error, DeadlineExceeded)
 
 
 def test_a_query_ends_with_the_default_deadline(slow):

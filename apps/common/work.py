@@ -7,14 +7,15 @@ the connection it runs on, and one thread looks at the calls in flight twenty ti
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
+from apps.common import call
 from apps.common.errors import DeadlineExceeded
 
 LOOK_EVERY = 0.05  # seconds
@@ -22,9 +23,16 @@ CANCEL_TIMEOUT = 1.0  # seconds, for the message that cancels
 
 
 class Client(Protocol):
-    """The part of a gRPC context that tells whether anybody still waits."""
+    """Who waits for the result, as far as can be told: a gRPC context, for one."""
 
     def is_active(self) -> bool: ...
+
+
+class Unseen:
+    """A client that cannot be seen leaving: HTTP/1 behind a proxy."""
+
+    def is_active(self) -> bool:
+        return True
 
 
 class Work:
@@ -51,9 +59,17 @@ class Work:
         self._runs_on = connection
         try:
             return execute()
+        except OperationalError as error:
+            self._end_instead_of(error)
+            raise
         finally:
             with self._lock:
                 self._runs_on = None
+
+    def _end_instead_of(self, error: OperationalError) -> None:
+        """A query that was cancelled is no fault of the database."""
+        if self.is_over():
+            raise DeadlineExceeded("The caller no longer waits for this.") from error
 
     def cancel_query(self) -> None:
         """End the statement that runs now, if one does; its thread gets the database's error."""
@@ -87,7 +103,7 @@ class Watchdog:
 
     def _start(self) -> None:
         guard_queries()
-        self._thread = threading.Thread(target=self._run, name="grpc-watchdog", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:
@@ -100,12 +116,26 @@ class Watchdog:
                     work.cancel_query()
 
 
+watchdog = Watchdog()  # of this process
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """Give what is done inside so many seconds; queries that still run then end with DeadlineExceeded."""
+    with call.within(seconds):
+        work = watchdog.begin(Unseen(), time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            watchdog.end(work)
+
+
 _current: ContextVar[Work | None] = ContextVar("work", default=None)
 
 
 def guard_queries() -> None:
     """Have every connection of this process ask, before each query, whether somebody still waits."""
-    connection_created.connect(_guard, dispatch_uid="apps.common.grpc.work")
+    connection_created.connect(_guard, dispatch_uid="apps.common.work")
     for connection in connections.all(initialized_only=True):
         _guard(connection)
 
