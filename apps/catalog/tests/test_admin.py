@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from apps.accounts.tests.factories import StaffFactory, UserFactory
-from apps.catalog import models, repository
+from apps.catalog import models, repository, services
 from apps.catalog.entities import ProductChanges
 from apps.catalog.tests.factories import ProductFactory
 
@@ -162,6 +162,23 @@ def test_selected_products_are_archived(staff):
 
     assert said(response) == ["2 archived."]
     assert [product.id for product in repository.list_products().items] == [products[2].id]
+
+
+def test_a_product_that_cannot_be_archived_is_named_and_the_others_are_archived(staff, monkeypatch):
+    first, second = ProductFactory.create_batch(2)
+    archive = services.archive_product
+
+    def refuse_first(actor, product_id, version):
+        return archive(actor, product_id, version - (product_id == first.id))
+
+    monkeypatch.setattr(services, "archive_product", refuse_first)
+    response = staff.post(LIST, {"action": "archive", "_selected_action": [first.id, second.id]}, follow=True)
+
+    assert said(response) == [
+        "The product was changed by somebody else: read it again, then try again.",
+        "1 archived.",
+    ]
+    assert [product.id for product in repository.list_products().items] == [first.id]
 
 
 def test_nobody_deletes_a_product(staff):

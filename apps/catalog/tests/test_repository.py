@@ -1,8 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from decimal import Decimal
+from threading import Barrier
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from apps.catalog import models, repository
@@ -283,6 +285,26 @@ def test_a_stale_update_is_refused_and_not_lost(version):
 
     assert stale.value.reason == "STALE_VERSION"
     assert repository.get_product(product.id) == current
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_writers_at_the_same_moment_one_wins_and_the_others_are_refused():
+    product = repository.create_product(DRAFT)
+    start = Barrier(4)
+
+    def write(stock):
+        start.wait(timeout=10)
+        try:
+            return repository.update_product(product.id, 1, ProductChanges(stock=stock))
+        except Aborted:
+            return None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        written = [changed for changed in pool.map(write, range(4)) if changed]
+
+    assert written == [repository.get_product(product.id)]
 
 
 @pytest.mark.parametrize(("column", "value"), [("stock", -1), ("price", Decimal("-0.01"))])

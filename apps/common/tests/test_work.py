@@ -5,9 +5,10 @@ import time
 
 import grpc
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import connection, transaction
 
 from apps.common import call
+from apps.common.errors import DeadlineExceeded
 from apps.common.tests import probe
 from apps.common.tests.conftest import serving
 
