@@ -50,6 +50,10 @@ class Engine:
             raise SystemExit(f"{' '.join(words)} failed with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done.stdout
 
+    def logs(self, name: str) -> str:
+        done = subprocess.run([*self._words, "logs", name], capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
     def run(self, *words: str, name: str = "", image: str = "") -> str:
         variables = [word for pair in VARIABLES.items() for word in ("--env", "=".join(pair))]
         how = ["--detach", "--name", name] if name else ["--rm"]
@@ -65,7 +69,7 @@ class Engine:
         subprocess.run([*self._words, "rm", "--force", name], capture_output=True, check=False)
         started = time.monotonic()
         self.run(role, name=name, image=image)
-        wait_for(role, is_up, lambda: self.command("logs", name))
+        wait_for(role, is_up, lambda: self.logs(name))
         cold = time.monotonic() - started
         self.command("exec", name, "python", "deploy/healthcheck.py")
         yield name
@@ -75,7 +79,7 @@ class Engine:
         code = self.command("inspect", "--format", "{{.State.ExitCode}}", name).strip()
         print(f"  {role:<8} cold start {cold:5.1f} s   stop {took:5.1f} s   exit code {code}", flush=True)
         if code != "0" or took >= STOP[role]:
-            raise SystemExit(f"{role} did not stop as it should:\n{self.command('logs', name)}")
+            raise SystemExit(f"{role} did not stop as it should:\n{self.logs(name)}")
         self.command("rm", name)
 
 
@@ -149,7 +153,7 @@ def check_restart(engine: Engine, name: str) -> None:
     (process,) = engine.command("exec", name, "python", "-c", find).split()
     alive = has_shown_life("relay")
     engine.command("exec", name, "python", "-c", f"import os; os.kill({process}, 9)")
-    wait_for("the killed relay", alive, lambda: engine.command("logs", name))
+    wait_for("the killed relay", alive, lambda: engine.logs(name))
 
 
 def check(engine: Engine, image: str) -> None:

@@ -1,6 +1,8 @@
 """Whether this process lives, and whether it can do its work: for load balancers and container engines."""
 
-from django.http import HttpRequest, JsonResponse
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from project import readiness
 
@@ -14,3 +16,14 @@ def ready(request: HttpRequest) -> JsonResponse:
     problems = readiness.problems()
     answer = {"status": "unavailable", "problems": problems} if problems else {"status": "ok"}
     return JsonResponse(answer, status=503 if problems else 200)
+
+
+def probe(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Answer before the host name, HTTPS and the access line are looked at: who probes knows none of these."""
+    views = {"/health/live": live, "/health/ready": ready}
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        view = views.get(request.path)
+        return view(request) if view else get_response(request)
+
+    return respond

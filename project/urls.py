@@ -2,7 +2,6 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import path
 
-from project import health
 from project.graphql.view import graphql_view
 
 admin.site.site_header = admin.site.site_title = settings.PROJECT_NAME
@@ -11,6 +10,4 @@ urlpatterns = [
     path("graphql", graphql_view),
     path("graphql/", graphql_view),
     path("admin/", admin.site.urls),
-    path("health/live", health.live),
-    path("health/ready", health.ready),
 ]

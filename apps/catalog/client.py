@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from apps.catalog import wire
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation
-from apps.common import remote
+from apps.common import call, remote
 from apps.common.actor import Actor
 from apps.common.grpc import convert
 from apps.common.grpc.validate import renamed
@@ -59,7 +59,7 @@ def create_product(actor: Actor, draft: ProductDraft) -> Product:
         price=convert.to_money(draft.price, draft.currency),
         stock=draft.stock,
     )
-    with remote.acting_as(actor):
+    with call.acting_as(actor):
         return wire.product_entity(_service().CreateProduct(request).product)
 
 
@@ -72,12 +72,12 @@ def update_product(actor: Actor, product_id: int, version: int, changes: Product
         )
     request = pb.UpdateProductRequest(product=_changed(product_id, version, changes))
     request.update_mask.paths.extend(_mask(changes))
-    with remote.acting_as(actor), renamed(_FIELDS):
+    with call.acting_as(actor), renamed(_FIELDS):
         return wire.product_entity(_service().UpdateProduct(request).product)
 
 
 def archive_product(actor: Actor, product_id: int, version: int) -> Product:
-    with remote.acting_as(actor):
+    with call.acting_as(actor):
         request = pb.ArchiveProductRequest(id=product_id, version=version)
         return wire.product_entity(_service().ArchiveProduct(request).product)
 

@@ -20,7 +20,7 @@ from apps.catalog.entities import (
     ReservationStatus,
     product_keyset,
 )
-from apps.common import pages
+from apps.common import keysets
 from apps.common.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from apps.common.pages import Page
 from apps.common.validation import validate
@@ -48,7 +48,7 @@ def list_products(
 ) -> Page[Product]:
     """One page of the products that are sold. Raises InvalidArgument for a bad page size, token or search."""
     keyset = product_keyset(order_by, search)
-    return pages.fetch(_sold(search), Product, keyset, first=first, after=after)
+    return keysets.fetch(_sold(search), Product, keyset, first=first, after=after)
 
 
 def count_products(*, search: str = "") -> int:

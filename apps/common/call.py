@@ -46,6 +46,17 @@ def set_actor(actor: Actor) -> None:
     _actor.set(actor)
 
 
+@contextmanager
+def acting_as(actor: Actor) -> Iterator[None]:
+    """Calls inside are made on this actor's behalf, whoever the work under way is done for."""
+    before = _actor.get()
+    _actor.set(actor)
+    try:
+        yield
+    finally:
+        _actor.set(before)
+
+
 def deadline() -> float | None:
     """When the work must be done, on the clock of `time.monotonic()`; None without a deadline."""
     return _deadline.get()

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import graphene
 from django.http import HttpRequest
 
+from apps.common import keysets
 from apps.common.actor import Actor
 from apps.common.loaders import Loaders
 from apps.common.pages import Keyset, Page
@@ -45,10 +46,10 @@ class PageInfo(graphene.ObjectType):
     end_cursor = graphene.String()
 
     def resolve_start_cursor(root: "Connection", info: Info) -> str | None:
-        return root.keyset.token(root.page.items[0]) if root.page.items else None
+        return keysets.token(root.keyset, root.page.items[0]) if root.page.items else None
 
     def resolve_end_cursor(root: "Connection", info: Info) -> str | None:
-        return root.keyset.token(root.page.items[-1]) if root.page.items else None
+        return keysets.token(root.keyset, root.page.items[-1]) if root.page.items else None
 
 
 class Edge(NamedTuple):
@@ -82,7 +83,7 @@ def connection_type(node: type[graphene.ObjectType]) -> type[graphene.ObjectType
     name = node.__name__
 
     def resolve_cursor(root: Edge, info: Info) -> str:
-        return root.keyset.token(root.node)
+        return keysets.token(root.keyset, root.node)
 
     def resolve_total_count(root: Connection, info: Info) -> int:
         return root.total()

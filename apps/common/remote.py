@@ -1,7 +1,6 @@
 """Domains that run elsewhere, as the settings name them; and the rules that hold for a call to any other domain."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
 
@@ -10,8 +9,6 @@ from django.conf import settings
 from django.db import connections
 from google.protobuf.descriptor import FileDescriptor
 
-from apps.common import call
-from apps.common.actor import Actor
 from apps.common.grpc.channel import Channel, Tls
 
 S = TypeVar("S")
@@ -33,17 +30,6 @@ def channel(domain: str, contract: FileDescriptor) -> Channel:
 def stub(domain: str, contract: FileDescriptor, kind: Callable[[grpc.Channel], S]) -> S:
     """The generated stub over that channel, one a process."""
     return kind(channel(domain, contract))
-
-
-@contextmanager
-def acting_as(actor: Actor) -> Iterator[None]:
-    """Calls inside are made on this actor's behalf, whoever the work under way is done for."""
-    before = call.actor()
-    call.set_actor(actor)
-    try:
-        yield
-    finally:
-        call.set_actor(before)
 
 
 def refuse_inside_transaction() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from apps.common import remote
+from apps.common import call, remote
 from apps.common.actor import Actor
 from apps.common.grpc.validate import renamed
 from apps.common.pages import Page, check_size
@@ -22,31 +22,31 @@ def _service() -> OrderServiceStub:
 def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
     remote.refuse_inside_transaction()
     wanted = [pb.Line(product_id=line.product_id, quantity=line.quantity) for line in lines]
-    with remote.acting_as(actor):
+    with call.acting_as(actor):
         return wire.order_entity(_service().PlaceOrder(pb.PlaceOrderRequest(key=key, lines=wanted)).order)
 
 
 def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
     remote.refuse_inside_transaction()
-    with remote.acting_as(actor):
+    with call.acting_as(actor):
         return wire.order_entity(_service().CancelOrder(pb.CancelOrderRequest(id=order_id, reason=reason)).order)
 
 
 def get_order(actor: Actor, order_id: int) -> Order:
-    with remote.acting_as(actor):
+    with call.acting_as(actor):
         return wire.order_entity(_service().GetOrder(pb.GetOrderRequest(id=order_id)).order)
 
 
 def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]:
     check_size(first)  # on the wire, 0 stands for the default
     request = pb.ListOrdersRequest(page_size=first, page_token=after)
-    with remote.acting_as(actor), renamed({"page_token": "after"}):
+    with call.acting_as(actor), renamed({"page_token": "after"}):
         response = _service().ListOrders(request)
     return Page(list(map(wire.order_entity, response.orders)), response.next_page_token)
 
 
 def count_orders(actor: Actor) -> int:
-    with remote.acting_as(actor):
+    with call.acting_as(actor):
         return _service().ListOrders(pb.ListOrdersRequest(page_size=1, with_total=True)).total
 
 

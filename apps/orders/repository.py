@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.common import pages
+from apps.common import keysets
 from apps.common.actor import Actor
 from apps.common.errors import NotFound
 from apps.common.pages import Page
@@ -39,7 +39,7 @@ def list_orders(customer_id: int | None, *, first: int = 20, after: str = "") ->
     """One page of a customer's orders, or of all, the newest first. Raises InvalidArgument."""
     rows = models.Order.objects.all()
     rows = rows if customer_id is None else rows.filter(customer_id=customer_id)
-    return pages.fetch(rows, Order, orders_keyset(customer_id), first=first, after=after)
+    return keysets.fetch(rows, Order, orders_keyset(customer_id), first=first, after=after)
 
 
 def count_orders(customer_id: int | None) -> int:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.catalog import models, repository
 from apps.catalog.entities import Product, ProductChanges, ProductDraft, ProductOrder, product_keyset
 from apps.catalog.tests.factories import CREATED, ProductFactory
+from apps.common import keysets
 from apps.common.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 
 pytestmark = pytest.mark.django_db
@@ -105,9 +106,9 @@ def test_a_page_size_out_of_range_is_refused(first):
 def test_a_token_of_another_list_is_refused():
     product = repository.create_product(DRAFT)
     foreign = [
-        product_keyset(ProductOrder.NAME_DESC, "").token(product),
-        product_keyset(ProductOrder.NAME, "oak").token(product),
-        product_keyset(ProductOrder.NAME, "")._replace(name="orders").token(product),
+        keysets.token(product_keyset(ProductOrder.NAME_DESC, ""), product),
+        keysets.token(product_keyset(ProductOrder.NAME, "oak"), product),
+        keysets.token(product_keyset(ProductOrder.NAME, "")._replace(name="orders"), product),
     ]
 
     for token in foreign:
@@ -116,9 +117,9 @@ def test_a_token_of_another_list_is_refused():
 
 def test_a_forged_or_garbled_token_is_refused(settings):
     product = repository.create_product(DRAFT)
-    token = product_keyset(ProductOrder.NAME, "").token(product)
+    token = keysets.token(product_keyset(ProductOrder.NAME, ""), product)
     settings.SECRET_KEY = "another-secret-key"
-    forged = product_keyset(ProductOrder.NAME, "").token(product)
+    forged = keysets.token(product_keyset(ProductOrder.NAME, ""), product)
     settings.SECRET_KEY = "insecure-development-key"
 
     altered = token[:20] + ("A" if token[20] != "A" else "B") + token[21:]
