@@ -27,7 +27,7 @@ PATIENCE = 60  # seconds for a role to start
 STOP = {"web": 30, "grpc": 40, "worker": 70, "beat": 10, "relay": 10, "all": 80}  # seconds, as in docker-compose.yml
 VARIABLES = {
     "SECRET_KEY": "of-this-check-0123456789-abcdefghijklmnopqrstuvwxyz",
-    "ALLOWED_HOSTS": "localhost",
+    "ALLOWED_HOSTS": "127.0.0.1",
     "DATABASE_URL": DATABASE_URL,
     "REDIS_URL": REDIS_URL,
     "SECURE_COOKIES": "0",
@@ -66,13 +66,19 @@ class Engine:
     def role(self, role: str, is_up: Callable[[], bool], *, image: str = "") -> Iterator[str]:
         """A container of the role from when it works; at the end it must stop by itself, in time, with code 0."""
         name = f"backend-check-{role}"
-        subprocess.run([*self._words, "rm", "--force", name], capture_output=True, check=False)
-        started = time.monotonic()
-        self.run(role, name=name, image=image)
-        wait_for(role, is_up, lambda: self.logs(name))
-        cold = time.monotonic() - started
-        self.command("exec", name, "python", "deploy/healthcheck.py")
-        yield name
+        self._remove(name)
+        try:
+            started = time.monotonic()
+            self.run(role, name=name, image=image)
+            wait_for(role, is_up, lambda: self.logs(name))
+            cold = time.monotonic() - started
+            self.command("exec", name, "python", "deploy/healthcheck.py")
+            yield name
+            self._stop(role, name, cold)
+        finally:
+            self._remove(name)
+
+    def _stop(self, role: str, name: str, cold: float) -> None:
         began = time.monotonic()
         self.command("stop", "--time", str(STOP[role]), name)
         took = time.monotonic() - began
@@ -80,7 +86,9 @@ class Engine:
         print(f"  {role:<8} cold start {cold:5.1f} s   stop {took:5.1f} s   exit code {code}", flush=True)
         if code != "0" or took >= STOP[role]:
             raise SystemExit(f"{role} did not stop as it should:\n{self.logs(name)}")
-        self.command("rm", name)
+
+    def _remove(self, name: str) -> None:
+        subprocess.run([*self._words, "rm", "--force", name], capture_output=True, check=False)
 
 
 def wait_for(what: str, is_up: Callable[[], bool], logs: Callable[[], str]) -> None:

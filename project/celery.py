@@ -14,7 +14,8 @@ app = Celery(settings.PROJECT_SLUG, task_cls="apps.infra.task:Task")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
     broker_connection_retry_on_startup=True,
-    # A message whose worker died comes back after this; it must outlast the longest task.
+    broker_connection_max_retries=None,  # an outage of an hour must not end the workers
+    # A message whose worker died comes back after this, unless the relay was faster.
     broker_transport_options={
         "visibility_timeout": TIME_LIMIT + 30,
         "socket_timeout": settings.REDIS_TIMEOUT,

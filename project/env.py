@@ -64,6 +64,11 @@ class Env(BaseSettings):
         pattern=r"^[A-Za-z][A-Za-z0-9 _-]{0,40}$",
         description="The product's name: titles, and the prefix of cookies, cache keys and packages.",
     )
+    client_version: str = Field(
+        "0.1.0",
+        pattern=r"^\d+(\.\d+)*((a|b|rc)\d+|\.dev\d+)?$",
+        description="Version of the client package that `manage.py protos --wheel` builds.",
+    )
     domains: CommaSeparated = Field(
         ("catalog", "orders"),
         description="The domains this process holds, by name (`catalog` is `apps.catalog`) or by the dotted path"

@@ -14,6 +14,7 @@ ENV = env.load()
 BASE_DIR = env.BASE_DIR
 PROJECT_NAME = ENV.project_name
 PROJECT_SLUG = slugify(PROJECT_NAME)
+CLIENT_VERSION = ENV.client_version
 DATA_DIR = ENV.data_dir
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key.get_secret_value()
@@ -160,6 +161,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 AXES_FAILURE_LIMIT = 5
+AXES_USERNAME_FORM_FIELD = "username"  # what authenticate() is given, not what the model calls it
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True

@@ -11,6 +11,7 @@ from apps.catalog.entities import (
     product_keyset,
 )
 from apps.common.remote import is_remote
+from apps.common.seam import standalone
 
 if is_remote("catalog"):
     from apps.catalog.client import (
@@ -26,8 +27,15 @@ if is_remote("catalog"):
         update_product,
     )
 else:
+    from apps.catalog import services
     from apps.catalog.repository import count_products, get_product, get_products, list_products
-    from apps.catalog.services import archive_product, commit, create_product, release, reserve, update_product
+
+    archive_product = standalone(services.archive_product)
+    commit = standalone(services.commit)
+    create_product = standalone(services.create_product)
+    release = standalone(services.release)
+    reserve = standalone(services.reserve)
+    update_product = standalone(services.update_product)
 
 __all__ = [
     "Line",

@@ -114,8 +114,8 @@ def upsert_products(drafts: Sequence[ProductDraft], columns: Sequence[str] = Pro
     """
     now = timezone.now()
     with transaction.atomic():
-        # Locked, so that nobody gives a product the version that it is about to get here.
-        found = models.Product.objects.filter(sku__in=[d.sku for d in drafts]).order_by("sku").select_for_update()
+        # Locked, so that nobody gives a product the version that it is about to get here; by id, as `reserve` does.
+        found = models.Product.objects.filter(sku__in=[d.sku for d in drafts]).order_by("id").select_for_update()
         known = dict(found.values_list("sku", "version"))
         models.Product.objects.bulk_create(
             [
@@ -170,14 +170,17 @@ def expired_keys(limit: int) -> list[str]:
 
 
 def take_stock(line: Line) -> bool:
-    """Take it off the shelf if there is as much, in one statement; False when there is not, or it is not sold."""
+    """Take it off the shelf if there is as much, in one statement; False when there is not, or it is not sold.
+
+    The version grows: an edit that was begun before must not write the old stock back.
+    """
     rows = models.Product.objects.filter(pk=line.product_id, is_active=True, stock__gte=line.quantity)
-    return bool(rows.update(stock=F("stock") - line.quantity))
+    return bool(rows.update(stock=F("stock") - line.quantity, version=F("version") + 1))
 
 
 def return_stock(line: Line) -> None:
     """Put it back on the shelf."""
-    models.Product.objects.filter(pk=line.product_id).update(stock=F("stock") + line.quantity)
+    models.Product.objects.filter(pk=line.product_id).update(stock=F("stock") + line.quantity, version=F("version") + 1)
 
 
 @contextmanager

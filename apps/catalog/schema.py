@@ -7,7 +7,7 @@ import graphene
 from apps.catalog import public as catalog
 from apps.common import ids
 from apps.common.actor import allow, anyone, staff
-from apps.common.graphql import Connection, Info, connection_type
+from apps.common.graphql import Connection, Decimal, Info, connection_type
 
 ProductOrder = graphene.Enum.from_enum(catalog.ProductOrder)
 
@@ -17,7 +17,7 @@ class Product(graphene.ObjectType):
     sku = graphene.String(required=True)
     name = graphene.String(required=True)
     description = graphene.String(required=True)
-    price = graphene.Decimal(required=True, description="In units of the currency, as text: exact.")
+    price = Decimal(required=True, description="In units of the currency, as text: exact.")
     currency = graphene.String(required=True, description="ISO 4217.")
     stock = graphene.Int(required=True)
     is_active = graphene.Boolean(required=True, description="False once archived: readable, not sold.")
@@ -58,7 +58,7 @@ class CreateProductInput(graphene.InputObjectType):
     sku = graphene.String(required=True)
     name = graphene.String(required=True)
     description = graphene.String(default_value="")
-    price = graphene.Decimal(required=True)
+    price = Decimal(required=True)
     currency = graphene.String(default_value="EUR")
     stock = graphene.Int(default_value=0)
 
@@ -69,7 +69,7 @@ class UpdateProductInput(graphene.InputObjectType):
     sku = graphene.String()
     name = graphene.String()
     description = graphene.String()
-    price = graphene.Decimal()
+    price = Decimal()
     currency = graphene.String()
     stock = graphene.Int()
     is_active = graphene.Boolean()

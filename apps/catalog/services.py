@@ -13,6 +13,7 @@ from apps.common.errors import AlreadyExists, FailedPrecondition, InvalidArgumen
 
 MAX_LINES = 100  # of one reservation
 MAX_QUANTITY = 10_000  # of one line
+MAX_HELD = 86_400  # seconds
 
 
 def create_product(actor: Actor, draft: ProductDraft) -> Product:
@@ -41,12 +42,12 @@ def archive_product(actor: Actor, product_id: int, version: int) -> Product:
 def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservation:
     """Take all the lines off the shelf, or none; hold them for so many seconds, until `commit` or `release`.
 
-    The same key and lines again give the same reservation. Must not be called inside a transaction, as a catalog
-    that runs elsewhere could not be rolled back; RuntimeError says so.
+    The same key and lines again give the same reservation, and hold anew what has run out. Must not be called
+    inside a transaction, as a catalog that runs elsewhere could not be rolled back; RuntimeError says so.
     Raises InvalidArgument for lines that make no sense, AlreadyExists for a key that was used for other lines,
     FailedPrecondition when there is not enough (the fields say of which), or the key was released.
     """
-    wanted = _ordered(key, lines)
+    wanted = _checked(key, lines, seconds)
     expires_at = timezone.now() + timedelta(seconds=seconds)
     with transaction.atomic(durable=True):
         if repository.add_reservation(key, ReservationStatus.HELD, wanted, expires_at):
@@ -55,9 +56,10 @@ def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservati
         found = _existing(key, wanted)
         if found.status is ReservationStatus.EXPIRED:
             _take(wanted)
-            repository.set_reservation_status(key, ReservationStatus.HELD, expires_at)
-            return found._replace(status=ReservationStatus.HELD, expires_at=expires_at)
-        return found
+        elif found.status is ReservationStatus.COMMITTED or found.expires_at > timezone.now():
+            return found
+        repository.set_reservation_status(key, ReservationStatus.HELD, expires_at)
+        return found._replace(status=ReservationStatus.HELD, expires_at=expires_at)
 
 
 def commit(key: str) -> Reservation:
@@ -65,6 +67,7 @@ def commit(key: str) -> Reservation:
 
     Raises NotFound, FailedPrecondition when the reservation was released or has expired.
     """
+    _check_key(key)
     with transaction.atomic(durable=True):
         found = repository.find_reservation(key, lock=True)
         if found is None:
@@ -80,6 +83,7 @@ def release(key: str) -> Reservation:
 
     A key that is not known yet is released too: the `reserve` it belongs to may still be on its way.
     """
+    _check_key(key)
     with transaction.atomic(durable=True):
         now = timezone.now()
         if repository.add_reservation(key, ReservationStatus.RELEASED, (), now):
@@ -95,10 +99,16 @@ def expire(key: str) -> None:
             _give_back(key, ReservationStatus.EXPIRED)
 
 
-def _ordered(key: str, lines: Sequence[Line]) -> tuple[Line, ...]:
-    """The lines by product id: everybody takes locks in this order, so nobody waits in a circle."""
+def _check_key(key: str) -> None:
     if not 1 <= len(key) <= 64 or "\0" in key:
         raise InvalidArgument("The key cannot be used.", fields={"key": "must have 1 to 64 characters, none NUL"})
+
+
+def _checked(key: str, lines: Sequence[Line], seconds: int) -> tuple[Line, ...]:
+    """The lines by product id: everybody takes locks in this order, so nobody waits in a circle."""
+    _check_key(key)
+    if not 1 <= seconds <= MAX_HELD:
+        raise InvalidArgument("It cannot be held so long.", fields={"seconds": f"must be between 1 and {MAX_HELD}"})
     if not 1 <= len(lines) <= MAX_LINES or len({line.product_id for line in lines}) < len(lines):
         raise InvalidArgument("The lines cannot be used.", fields={"lines": f"1 to {MAX_LINES}, each product once"})
     if any(not 1 <= line.quantity <= MAX_QUANTITY for line in lines):

@@ -1,10 +1,12 @@
 """What the domains' GraphQL types are made of."""
 
+import decimal
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 import graphene
 from django.http import HttpRequest
+from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode
 
 from apps.common import keysets
 from apps.common.actor import Actor
@@ -37,6 +39,32 @@ def cost(points: int) -> Callable[[F], F]:
         return resolver
 
     return mark
+
+
+class Decimal(graphene.Scalar):
+    """A number with decimals, exact: sent as text, taken as text or integer."""
+
+    @staticmethod
+    def serialize(value: decimal.Decimal) -> str:
+        return str(value)
+
+    @staticmethod
+    def parse_value(value: Any) -> decimal.Decimal:
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise GraphQLError(f"{value!r} is not a decimal: send it as text.")  # a float is not exact
+        try:
+            parsed = decimal.Decimal(value)
+        except decimal.InvalidOperation:
+            raise GraphQLError(f"{str(value)[:40]!r} is not a decimal.") from None
+        if not parsed.is_finite():
+            raise GraphQLError(f"{str(value)[:40]!r} is not a decimal.")
+        return parsed
+
+    @staticmethod
+    def parse_literal(node: ValueNode, variables: Any = None) -> decimal.Decimal:
+        if not isinstance(node, StringValueNode | IntValueNode):
+            raise GraphQLError("A decimal is written as text.", node)
+        return Decimal.parse_value(node.value)
 
 
 class PageInfo(graphene.ObjectType):

@@ -1,3 +1,4 @@
+from celery import signals
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import pre_migrate
@@ -12,3 +13,6 @@ class InfraConfig(AppConfig):
     def ready(self) -> None:
         connection_created.connect(ids.install_on_sqlite)
         pre_migrate.connect(ids.install_on_postgresql, sender=self)
+        from apps.infra import task  # it needs the models
+
+        signals.task_unknown.connect(task.on_unknown)

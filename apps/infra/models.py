@@ -9,8 +9,8 @@ class QueuedTask(models.Model):
     with the task's effect. So nothing is lost when a broker, a worker or the relay dies.
     """
 
-    task_id = models.CharField(max_length=64, unique=True)
-    task = models.CharField(max_length=200, db_index=True)
+    task_id = models.CharField(max_length=64)
+    task = models.CharField(max_length=200)
     args = models.JSONField(default=list, blank=True)
     kwargs = models.JSONField(default=dict, blank=True)
     headers = models.JSONField(default=dict, blank=True)
@@ -19,10 +19,15 @@ class QueuedTask(models.Model):
     published = models.IntegerField(default=0, help_text="How often it was given to the broker since its last try.")
     starts = models.IntegerField(default=0, help_text="How often a worker began it since it last failed cleanly.")
     retries = models.IntegerField(default=0, help_text="How often it failed and was tried again.")
+    runs_until = models.DateTimeField(
+        null=True, blank=True, help_text="A worker runs it, and is alive as long as it moves this on."
+    )
     parked_at = models.DateTimeField(null=True, blank=True, help_text="When it was given up.")
     error = models.TextField(blank=True)
 
     class Meta:
+        # Few and narrow: each step of a task's life writes them all anew.
+        constraints = [models.UniqueConstraint(fields=["task_id"], name="infra_queuedtask_task_id")]
         indexes = [
             models.Index(fields=["due_at"], name="infra_queuedtask_due", condition=models.Q(parked_at=None)),
         ]

@@ -1,20 +1,26 @@
-"""The queue's table: what is still to be done, and what became of it."""
+"""The queue's table: what is still to be done, and what became of it.
+
+Every moment here is the database's, so the clocks of the hosts need not agree.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
-from django.utils import timezone
+from django.db.models import Case, F, Q, Value, When
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
 
 from apps.infra.models import QueuedTask
 
 BATCH = 100
 MAX_STARTS = 3  # a task whose worker died this often is parked
-LEASE = timedelta(seconds=10)  # for publishing one batch
-SILENCE = timedelta(minutes=2)  # then a published task that is not done is published again, and later each time
+CLAIM = timedelta(seconds=10)  # for publishing one batch
+RUN = timedelta(seconds=30)  # a running task that was not heard of for so long is taken for dead
+SILENCE = timedelta(minutes=2)  # then a published task that did not start is published again, and later each time
 MAX_DOUBLINGS = 5
+UNKNOWN = 4  # times published, until a task that the workers do not know is parked: a release takes a while
 
 
 class Message(NamedTuple):
@@ -24,6 +30,7 @@ class Message(NamedTuple):
     kwargs: dict[str, Any]
     headers: dict[str, Any]
     retries: int
+    claimed_until: datetime  # tells this claim from what others do with the row meanwhile
 
 
 def enqueue(
@@ -32,7 +39,7 @@ def enqueue(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     headers: Mapping[str, Any],
-    due_at: datetime | None,
+    due: datetime | timedelta,
 ) -> None:
     """Put a task into the queue as part of the caller's transaction. Arguments are ids and plain JSON values."""
     QueuedTask.objects.create(
@@ -41,45 +48,63 @@ def enqueue(
         args=list(args),
         kwargs=dict(kwargs),
         headers=dict(headers),
-        due_at=due_at or timezone.now(),
+        queued_at=Now(),
+        due_at=_moment(due),
     )
 
 
 def claim_due() -> list[Message]:
-    """Take what is due for publishing, for the length of LEASE; several relays never take the same.
+    """Take what is due for publishing, for the length of CLAIM; several relays never take the same.
 
     A relay that dies with its batch costs that long, no more.
     """
-    now = timezone.now()
-    due = QueuedTask.objects.filter(parked_at=None, due_at__lte=now).order_by("due_at")
+    due = QueuedTask.objects.filter(parked_at=None, due_at__lte=Now()).order_by("due_at")
     if not due.exists():  # spares SQLite a write lock each time
         return []
     with transaction.atomic():
-        rows = list(due.select_for_update(skip_locked=True)[:BATCH])
-        QueuedTask.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + LEASE)
-    return [Message(row.task_id, row.task, row.args, row.kwargs, row.headers, row.retries) for row in rows]
+        rows = list(due.select_for_update(skip_locked=True).annotate(now=Now())[:BATCH])
+        if not rows:
+            return []
+        until = rows[0].now + CLAIM
+        QueuedTask.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=until)
+    return [Message(row.task_id, row.task, row.args, row.kwargs, row.headers, row.retries, until) for row in rows]
 
 
-def mark_published(task_ids: Sequence[str]) -> None:
+def mark_published(messages: Sequence[Message]) -> None:
     """The broker has them: publish again only after SILENCE, doubled with each time."""
-    now = timezone.now()
     later = Case(
-        *(When(published=times, then=Value(now + SILENCE * 2**times)) for times in range(MAX_DOUBLINGS)),
-        default=Value(now + SILENCE * 2**MAX_DOUBLINGS),
+        *(When(published=times, then=_moment(SILENCE * 2**times)) for times in range(MAX_DOUBLINGS)),
+        default=_moment(SILENCE * 2**MAX_DOUBLINGS),
     )
-    # Not those that failed meanwhile and are due at a time of their own.
-    QueuedTask.objects.filter(task_id__in=task_ids, due_at__gt=now).update(due_at=later, published=F("published") + 1)
+    _claimed(messages).update(due_at=later, published=F("published") + 1)
 
 
-def begin(task_id: str) -> bool:
-    """A worker starts the task. False: it is done, or parked, or parked now because it killed its worker too often."""
-    row = QueuedTask.objects.filter(task_id=task_id, parked_at=None)
-    if not row.update(starts=F("starts") + 1):
-        return False
-    if row.filter(starts__gt=MAX_STARTS).exists():
-        park(task_id, f"The worker died in each of {MAX_STARTS} tries.")
-        return False
-    return True
+def give_back(messages: Sequence[Message]) -> None:
+    """The broker did not take them: they are due again."""
+    _claimed(messages).update(due_at=Now())
+
+
+def begin(task_id: str, retries: int) -> int:
+    """A worker starts the task: which start it is, or 0 when it must not.
+
+    It must not when the task is done, parked, running elsewhere, waiting for a later try than this message is of,
+    or has killed its worker too often (it is parked then).
+    """
+    row = QueuedTask.objects.filter(task_id=task_id, parked_at=None, retries=retries)
+    free = Q(runs_until=None) | Q(runs_until__lte=Now())
+    if not row.filter(free).update(starts=F("starts") + 1, runs_until=_moment(RUN), due_at=_moment(RUN)):
+        return 0
+    start = row.values_list("starts", flat=True).first() or 0
+    if start > MAX_STARTS:
+        park(task_id, f"The worker died, or the task ran out of time, in each of {MAX_STARTS} tries.")
+        return 0
+    return start
+
+
+def keep(task_id: str, start: int) -> bool:
+    """The task is still running. False when it does not run any more, as far as the table knows."""
+    row = QueuedTask.objects.filter(task_id=task_id, starts=start, runs_until__isnull=False)
+    return bool(row.update(runs_until=_moment(RUN), due_at=_moment(RUN)))
 
 
 def finish(task_id: str) -> bool:
@@ -88,20 +113,28 @@ def finish(task_id: str) -> bool:
     return bool(deleted)
 
 
-def reschedule(task_id: str, retries: int, due_at: datetime) -> None:
-    """The task failed and is tried again later."""
-    QueuedTask.objects.filter(task_id=task_id).update(due_at=due_at, retries=retries, starts=0, published=0)
+def reschedule(task_id: str, retries: int, due: datetime | timedelta) -> bool:
+    """The task failed and is tried again later. False when it was done, parked or rescheduled meanwhile."""
+    row = QueuedTask.objects.filter(task_id=task_id, parked_at=None, retries__lt=retries)
+    return bool(row.update(due_at=_moment(due), retries=retries, starts=0, published=0, runs_until=None))
 
 
-def park(task_id: str, error: str) -> None:
-    """Give the task up until somebody looks at it; it holds up nothing."""
-    QueuedTask.objects.filter(task_id=task_id).update(parked_at=timezone.now(), error=error)
+def park(task_id: str, error: str) -> bool:
+    """Give the task up until somebody looks at it; it holds up nothing. False when it is done."""
+    row = QueuedTask.objects.filter(task_id=task_id)
+    return bool(row.update(parked_at=Now(), error=error.replace("\0", ""), runs_until=None))
+
+
+def park_unknown(task_id: str) -> bool:
+    """A worker does not know the task: park it once it has been published so often that no release is under way."""
+    unknown = QueuedTask.objects.filter(task_id=task_id, published__gte=UNKNOWN).exists()
+    return unknown and park(task_id, "No worker knows this task: it was renamed, removed, or never deployed.")
 
 
 def unpark(task_ids: Sequence[str]) -> int:
     """Try parked tasks again from the start; returns how many."""
     return QueuedTask.objects.filter(task_id__in=task_ids, parked_at__isnull=False).update(
-        parked_at=None, due_at=timezone.now(), starts=0, retries=0, published=0
+        parked_at=None, due_at=Now(), starts=0, retries=0, published=0, runs_until=None
     )
 
 
@@ -109,3 +142,13 @@ def drop(task_ids: Sequence[str]) -> int:
     """Delete parked tasks for good; returns how many."""
     deleted, _ = QueuedTask.objects.filter(task_id__in=task_ids, parked_at__isnull=False).delete()
     return deleted
+
+
+def _claimed(messages: Sequence[Message]) -> Any:
+    """Those of one claim that nobody has touched since: a task may have run, or failed, before the relay says so."""
+    untouched = Q(due_at=messages[0].claimed_until) if messages else Q(pk__in=[])
+    return QueuedTask.objects.filter(untouched, task_id__in=[message.task_id for message in messages])
+
+
+def _moment(due: datetime | timedelta) -> datetime | Combinable:
+    return Now() + Value(due) if isinstance(due, timedelta) else due

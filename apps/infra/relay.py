@@ -4,7 +4,7 @@ import threading
 
 import structlog
 from celery import Celery
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import Error, close_old_connections
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
@@ -14,6 +14,7 @@ log = structlog.get_logger("relay")
 
 IDLE = 0.1  # seconds between two looks at an empty queue
 DOWN = 1.0  # seconds until the next try while the broker or the database is down
+BROKER_DOWN = (OperationalError, RedisError, OSError)
 
 
 def run(app: Celery, stop: threading.Event) -> None:
@@ -22,7 +23,7 @@ def run(app: Celery, stop: threading.Event) -> None:
         try:
             heartbeat.note("relay", at_most_every=10)
             wait = 0.0 if publish_due(app) else IDLE
-        except (OperationalError, RedisError, OSError, DatabaseError, InterfaceError) as error:
+        except (*BROKER_DOWN, Error) as error:
             log.warning("waiting", error=type(error).__name__)
             close_old_connections()
             wait = DOWN
@@ -35,8 +36,15 @@ def publish_due(app: Celery) -> int:
     Raises what the broker's client raises when it is down; nothing is lost then, the rows stay due.
     """
     batch = queue.claim_due()
-    published = [message.task_id for message in batch if _publish(app, message)]
-    queue.mark_published(published)
+    published: list[queue.Message] = []
+    try:
+        published += (message for message in batch if _publish(app, message))
+    except BROKER_DOWN:
+        queue.give_back([message for message in batch if message not in published])
+        raise
+    finally:
+        if published:
+            queue.mark_published(published)
     return len(batch)
 
 
@@ -51,7 +59,7 @@ def _publish(app: Celery, message: queue.Message) -> bool:
             retries=message.retries,
             ignore_result=True,
         )
-    except (OperationalError, RedisError, OSError):
+    except BROKER_DOWN:
         raise
     except Exception as error:
         log.exception("cannot be published", task=message.task, task_id=message.task_id)

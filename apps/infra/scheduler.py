@@ -3,7 +3,9 @@
 from typing import Any
 
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
+from celery.beat import SchedulingError
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import Error, close_old_connections, transaction
 from django.db.models import F, Q
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
@@ -24,9 +26,23 @@ class Scheduler(DatabaseScheduler):
         with transaction.atomic():
             row = self.Model.objects.filter(Q(last_run_at=seen) | Q(last_run_at=None), pk=entry.model.pk)
             if row.update(last_run_at=reserved.last_run_at, total_run_count=F("total_run_count") + 1):
-                self.apply_async(entry, advance=False)
+                self._enqueue(entry)
         reserved.model.refresh_from_db()
         return self.Entry(reserved.model, app=self.app)
+
+    def _enqueue(self, entry: ModelEntry) -> None:
+        """A schedule that cannot be queued (staff gave it wrong arguments) must not hold up the others."""
+        try:
+            with transaction.atomic():
+                self.apply_async(entry, advance=False)
+        except Exception as error:
+            if isinstance(error, Error) or isinstance(error.__context__, Error):
+                raise
+            log.exception("cannot be queued", schedule=entry.name, task=entry.task)
+
+    def send_task(self, *args: Any, **kwargs: Any) -> None:
+        """Past the queue, the inherited one would send what is not declared here."""
+        raise LookupError("This process does not know the task.")
 
     def apply_entry(self, entry: ModelEntry, producer: Any = None) -> None:
         """`reserve` has sent it."""
@@ -38,8 +54,8 @@ class Scheduler(DatabaseScheduler):
         try:
             heartbeat.note("beat", at_most_every=10)
             return float(super().tick(*args, **kwargs))
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("waiting for the database", error=type(error).__name__)
+        except (Error, SchedulingError, ObjectDoesNotExist) as error:  # the last: deleted in this moment
+            log.warning("starting over", error=type(error).__name__)
             close_old_connections()
             self._heap = None  # the entry at hand was taken off it
             return 1.0

@@ -2,23 +2,27 @@
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import celery
 import structlog
 from celery import current_task
-from django.db import transaction
-from django.utils import timezone
+from celery.exceptions import Reject
+from django.db import Error, connection, transaction
 
 from apps.common import call
 from apps.common.actor import SYSTEM
 from apps.common.errors import FINAL
-from apps.infra import queue
+from apps.infra import queue, running
 
+T = TypeVar("T")
 log = structlog.get_logger("access.task")
+
+DATABASE_DOWN = 30  # seconds a worker waits for the database, a task in its hands
+CANVAS = ("link", "link_error", "chain", "chord", "group_id")
 
 
 class AlreadyDone(Exception):
@@ -54,12 +58,16 @@ class Task(celery.Task):  # type: ignore[type-arg]
     ) -> Any:
         """Raises TypeError for arguments the task does not take, or that are not plain JSON values."""
         task_id = task_id or uuid.uuid4().hex
-        due_at = timezone.now() + timedelta(seconds=countdown) if countdown else eta
+        due = eta if eta and not countdown else timedelta(seconds=countdown or 0)
         if retries:
-            queue.reschedule(task_id, retries, due_at or timezone.now())
-        else:
-            self.__header__(*(args or ()), **(kwargs or {}))  # type: ignore[attr-defined]
-            queue.enqueue(task_id, self.name, args or (), kwargs or {}, self._headers(headers), due_at)
+            self._reschedule(task_id, retries, due)
+            return self.AsyncResult(task_id)
+        if any(options.get(name) for name in CANVAS):
+            raise TypeError(
+                "Chains, groups and callbacks would not survive a crash: let the task enqueue the next one."
+            )
+        self.__header__(*(args or ()), **(kwargs or {}))  # type: ignore[attr-defined]
+        queue.enqueue(task_id, self.name, args or (), kwargs or {}, self._headers(headers), due)
         return self.AsyncResult(task_id)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -69,9 +77,11 @@ class Task(celery.Task):  # type: ignore[type-arg]
             return super().__call__(*args, **kwargs)
         call.start(headers.get("request_id"))
         call.set_actor(SYSTEM)
-        if queue.begin(message.id):
-            self._run_logged(args, kwargs)
-            queue.finish(message.id)
+        start = _patiently(lambda: queue.begin(message.id, message.retries))
+        if start:
+            with running.kept(message.id, start, self._seconds()):
+                self._run_logged(args, kwargs)
+            _patiently(lambda: queue.finish(message.id))
         return None
 
     def _run_logged(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -85,9 +95,22 @@ class Task(celery.Task):  # type: ignore[type-arg]
             ms = round((time.perf_counter() - started) * 1000, 1)
             log.info("task", task=self.name, task_id=self.request.id, result=result, ms=ms)
 
+    def _reschedule(self, task_id: str, retries: int, due: datetime | timedelta) -> None:
+        connection.close_if_unusable_or_obsolete()  # it may be what the task failed of
+        if not queue.reschedule(task_id, retries, due):
+            log.error("failed after its effect: not tried again", task=self.name, task_id=task_id)
+
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """The last try has failed: keep it, with its traceback, for somebody to look at."""
-        queue.park(task_id, str(einfo))
+        connection.close_if_unusable_or_obsolete()
+        try:
+            queue.park(task_id, str(einfo))
+        except Error:
+            log.exception("cannot be parked: tried again instead", task=self.name, task_id=task_id)
+
+    def _seconds(self) -> float:
+        """How long it may run: what a pool of threads cannot enforce, the queue does."""
+        return float(self.time_limit or self.app.conf.task_time_limit or 3600)
 
     def _headers(self, headers: Mapping[str, Any] | None) -> dict[str, Any]:
         return {"queued": True, "request_id": call.request_id() or None} | dict(headers or {})
@@ -97,11 +120,40 @@ class Task(celery.Task):  # type: ignore[type-arg]
 def once() -> Iterator[None]:
     """Make the running task's effect happen once, however often the task is delivered.
 
-    What is written inside, and the note that the task is done, are one transaction. For effects outside of this
-    database (mail, another service) it cannot help: send those after it, with a key the other side knows.
+    What is written inside, and the note that the task is done, are one transaction. It ends the task: what follows
+    is not tried again. For effects outside of this database (mail, another service) it cannot help: have them before
+    it, with a key the other side knows, or enqueue a task of their own inside it.
     """
     message = current_task.request if current_task else None
+    queued = message is not None and bool((message.headers or {}).get("queued"))
+    if queued and getattr(message, "effect_is_written", False):
+        raise RuntimeError("A task has one once(): by the second, the queue has forgotten it.")
     with transaction.atomic():
-        if message and (message.headers or {}).get("queued") and not queue.finish(str(message.id)):
+        if queued and not queue.finish(str(message.id)):
             raise AlreadyDone
         yield
+    if queued:
+        message.effect_is_written = True
+
+
+def on_unknown(id: str = "", name: str = "", **_: Any) -> None:  # noqa: A002 - Celery's name for it
+    """A worker got a task that it does not know."""
+    connection.close_if_unusable_or_obsolete()
+    try:
+        queue.park_unknown(id)
+    except Error:
+        log.exception("cannot be parked: it comes again", task=name, task_id=id)
+
+
+def _patiently(act: Callable[[], T]) -> T:
+    """Wait for a database that is down; raises Reject after DATABASE_DOWN, so that another worker may try."""
+    end = time.monotonic() + DATABASE_DOWN
+    while True:
+        try:
+            return act()
+        except Error as error:
+            log.warning("waiting for the database", error=type(error).__name__)
+            if time.monotonic() > end or connection.in_atomic_block:
+                raise Reject(error, requeue=True) from error
+            time.sleep(1)
+            connection.close_if_unusable_or_obsolete()

@@ -61,7 +61,10 @@ class OrderAdmin(ReadOnlyAdmin):
     action_form = ReasonForm
     actions = ("cancel",)
 
-    @admin.action(description="Cancel selected orders")
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("orders.change_order"))
+
+    @admin.action(description="Cancel selected orders", permissions=["cancel"])
     def cancel(self, request: HttpRequest, rows: QuerySet[models.Order]) -> None:
         cancelled = 0
         for order_id in list(rows.values_list("pk", flat=True)):

@@ -1,13 +1,18 @@
 """Orders as everyone else sees them: these functions, whether they run here or elsewhere."""
 
 from apps.common.remote import is_remote
+from apps.common.seam import standalone
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
 
 if is_remote("orders"):
     from apps.orders.client import cancel_order, count_orders, get_lines, get_order, list_orders, place_order
 else:
+    from apps.orders import services
     from apps.orders.repository import get_lines
-    from apps.orders.services import cancel_order, count_orders, get_order, list_orders, place_order
+    from apps.orders.services import count_orders, get_order, list_orders
+
+    cancel_order = standalone(services.cancel_order)
+    place_order = standalone(services.place_order)
 
 __all__ = [
     "Line",

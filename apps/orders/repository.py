@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -23,7 +24,7 @@ def get_order(order_id: int) -> Order:
     row = models.Order.objects.filter(pk=order_id).values_list(*Order._fields).first()
     if row is None:
         raise not_found(order_id)
-    return Order._make(row)
+    return _order(row)
 
 
 def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
@@ -39,7 +40,8 @@ def list_orders(customer_id: int | None, *, first: int = 20, after: str = "") ->
     """One page of a customer's orders, or of all, the newest first. Raises InvalidArgument."""
     rows = models.Order.objects.all()
     rows = rows if customer_id is None else rows.filter(customer_id=customer_id)
-    return keysets.fetch(rows, Order, orders_keyset(customer_id), first=first, after=after)
+    page = keysets.fetch(rows, Order, orders_keyset(customer_id), first=first, after=after)
+    return Page(list(map(_order, page.items)), page.next_token)
 
 
 def count_orders(customer_id: int | None) -> int:
@@ -52,7 +54,7 @@ def find_by_key(customer_id: int, key: str) -> tuple[Order, str] | None:
     """The order a customer made under a key, and the fingerprint of what was asked for."""
     rows = models.Order.objects.filter(customer_id=customer_id, key=key)
     row = rows.values_list("fingerprint", *Order._fields).first()
-    return None if row is None else (Order._make(row[1:]), row[0])
+    return None if row is None else (_order(row[1:]), row[0])
 
 
 def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines: Iterable[Line]) -> Order | None:
@@ -72,7 +74,7 @@ def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines:
         return None
     models.OrderLine.objects.bulk_create(models.OrderLine(order=row, **line._asdict()) for line in lines)
     _note(row.pk, "", OrderStatus.PENDING, actor, "")
-    return _order(row)
+    return _entity(row)
 
 
 def move(
@@ -91,7 +93,7 @@ def move(
     row.status, row.reason, row.updated_at = target, reason, timezone.now()
     row.save(update_fields=["status", "reason", "updated_at"])
     _note(order_id, source, target, actor, reason)
-    return _order(row)
+    return _entity(row)
 
 
 def set_prices(order_id: int, total: Decimal, currency: str, bought: Mapping[int, tuple[str, Decimal]]) -> None:
@@ -119,5 +121,10 @@ def _note(order_id: int, source: str, target: str, actor: Actor, reason: str) ->
     )
 
 
-def _order(row: models.Order) -> Order:
-    return Order._make(getattr(row, name) for name in Order._fields)
+def _entity(row: models.Order) -> Order:
+    return _order([getattr(row, name) for name in Order._fields])
+
+
+def _order(row: Sequence[Any]) -> Order:
+    order = Order._make(row)
+    return order._replace(status=OrderStatus(order.status))  # a plain text in the database

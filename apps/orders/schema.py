@@ -8,7 +8,7 @@ import graphene
 from apps.catalog import public as catalog
 from apps.common import ids
 from apps.common.actor import allow, authenticated
-from apps.common.graphql import Connection, Info, connection_type, cost
+from apps.common.graphql import Connection, Decimal, Info, connection_type, cost
 from apps.common.loaders import Deferred
 from apps.orders import public as orders
 
@@ -21,7 +21,7 @@ class OrderLine(graphene.ObjectType):
         "apps.catalog.schema.Product", description="As it is now; null once the catalog has it no more."
     )
     name = graphene.String(required=True, description="As it was when it was ordered; empty while pending.")
-    unit_price = graphene.Decimal(required=True, description="As it was when it was ordered; 0 while pending.")
+    unit_price = Decimal(required=True, description="As it was when it was ordered; 0 while pending.")
     quantity = graphene.Int(required=True)
 
     def resolve_product(root: Any, info: Info) -> Deferred[catalog.Product | None]:
@@ -31,7 +31,7 @@ class OrderLine(graphene.ObjectType):
 class Order(graphene.ObjectType):
     id = graphene.ID(required=True)
     status = OrderStatus(required=True)
-    total = graphene.Decimal(required=True, description="0 while pending.")
+    total = Decimal(required=True, description="0 while pending.")
     currency = graphene.String(required=True, description="ISO 4217; empty while pending.")
     reason = graphene.String(required=True, description="Why it was rejected or cancelled.")
     created_at = graphene.DateTime(required=True)

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import structlog
 from django.db import transaction
 
 from apps.catalog import public as catalog
@@ -25,8 +26,13 @@ from apps.common.pages import Page
 from apps.orders import repository, tasks
 from apps.orders.entities import Line, Order, OrderStatus
 
+log = structlog.get_logger("orders")
+
 MAX_LINES = 100  # of one order
 MAX_QUANTITY = 10_000  # of one line
+MAX_TOTAL = Decimal("999999999999.99")
+MAX_REASON = 500  # characters
+NAMED = 10  # products in a reason; the rest is summed up
 ANSWER_WITHIN = 3.0  # seconds a customer waits for the catalog
 COMPLETE_AFTER = 10  # seconds until a task looks at an order that was left pending
 
@@ -57,19 +63,17 @@ def complete_order(order_id: int) -> Order:
     order = repository.get_order(order_id)
     if order.status is not OrderStatus.PENDING:
         return order
-    lines = repository.get_lines([order_id])[order_id]
+    lines = [catalog.Line(line.product_id, line.quantity) for line in repository.get_lines([order_id])[order_id]]
     products = catalog.get_products([line.product_id for line in lines])
-    problem = _problem([line.product_id for line in lines], products)
+    problem = _problem(lines, products)
     if problem:
         return _reject(order_id, problem)
     try:
-        catalog.reserve(_stock_key(order_id), [catalog.Line(line.product_id, line.quantity) for line in lines])
+        catalog.reserve(_stock_key(order_id), lines)
         catalog.commit(_stock_key(order_id))
     except FailedPrecondition as refused:
         return _reject(order_id, refused.message)
-    bought = {product.id: (product.name, product.price) for product in products.values()}
-    total = sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
-    return _place(order_id, total, products[lines[0].product_id].currency, bought)
+    return _place(order_id, lines, products)
 
 
 def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
@@ -79,8 +83,9 @@ def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
     InvalidArgument for a reason that is missing or too long, FailedPrecondition for a rejected order.
     """
     get_order(actor, order_id)
-    if not 1 <= len(reason.strip()) <= 500 or "\0" in reason:
-        raise InvalidArgument("Say why.", fields={"reason": "must have 1 to 500 characters, none NUL"})
+    reason = reason.strip()
+    if not 1 <= len(reason) <= MAX_REASON or "\0" in reason:
+        raise InvalidArgument("Say why.", fields={"reason": f"must have 1 to {MAX_REASON} characters, none NUL"})
     with transaction.atomic(durable=True):
         sources = (OrderStatus.PENDING, OrderStatus.PLACED)
         order = repository.move(order_id, sources, OrderStatus.CANCELLED, actor, reason)
@@ -95,11 +100,10 @@ def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
 
 def get_order(actor: Actor, order_id: int) -> Order:
     """An own order, or as staff anybody's. Raises Unauthenticated, NotFound (also for somebody else's order)."""
+    if not staff(actor):
+        require(actor, authenticated)
     order = repository.get_order(order_id)
-    if staff(actor):
-        return order
-    require(actor, authenticated)
-    if order.customer_id != actor.user_id:
+    if order.customer_id != actor.user_id and not staff(actor):
         raise repository.not_found(order_id)
     return order
 
@@ -154,28 +158,37 @@ def _complete_now(order: Order) -> Order:
     try:
         with call.within(ANSWER_WITHIN):
             return complete_order(order.id)
-    except (Unavailable, DeadlineExceeded):
-        return order
+    except (Unavailable, DeadlineExceeded) as error:
+        log.warning("left pending", order=order.id, error=error.message)
+    except Exception:  # the order stands, so the answer is no error, whatever keeps it from being completed now
+        log.exception("left pending", order=order.id)
+    return order
 
 
-def _problem(wanted: Sequence[int], products: Mapping[int, catalog.Product]) -> str:
+def _problem(lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> str:
     """Why these products cannot be bought together; empty when they can."""
-    gone = [str(product_id) for product_id in wanted if product_id not in products]
+    gone = [str(line.product_id) for line in lines if line.product_id not in products]
     if gone:
-        return f"There is no product {', '.join(gone)}."
+        return f"There is no product {', '.join(gone[:NAMED])}{' (and others)' if len(gone) > NAMED else ''}."
     if len({product.currency for product in products.values()}) > 1:
         return "The products are sold in different currencies."
-    return ""
+    return "The total is too large." if _total(lines, products) > MAX_TOTAL else ""
+
+
+def _total(lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Decimal:
+    return sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
 
 
 def _stock_key(order_id: int) -> str:
     return f"order-{order_id}"
 
 
-def _place(order_id: int, total: Decimal, currency: str, bought: Mapping[int, tuple[str, Decimal]]) -> Order:
+def _place(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Order:
+    bought = {product.id: (product.name, product.price) for product in products.values()}
+    currency = products[lines[0].product_id].currency
     with transaction.atomic(durable=True):
         if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.PLACED, SYSTEM):
-            repository.set_prices(order_id, total, currency, bought)
+            repository.set_prices(order_id, _total(lines, products), currency, bought)
             tasks.send_confirmation.delay(order_id)
         order = repository.get_order(order_id)
         if order.status is OrderStatus.CANCELLED:

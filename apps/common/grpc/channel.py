@@ -197,17 +197,22 @@ def service_config(contract: FileDescriptor) -> str:
     return json.dumps(config)
 
 
-def _connector(url: str, contract: FileDescriptor, tls: Tls) -> Callable[[], grpc.Channel]:
+def endpoint(url: str) -> tuple[str, bool]:
+    """Where grpc://host:port or grpcs://host:port points, and whether it is TLS. Raises ValueError for another URL."""
     parts = urlsplit(url)
     if parts.scheme not in ("grpc", "grpcs") or not parts.hostname or not parts.port:
         raise ValueError(f"{url!r} is not grpc://host:port or grpcs://host:port")
+    return f"dns:///{parts.netloc}", parts.scheme == "grpcs"
+
+
+def _connector(url: str, contract: FileDescriptor, tls: Tls) -> Callable[[], grpc.Channel]:
+    target, secure = endpoint(url)
     options = [
         ("grpc.service_config", service_config(contract)),
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
     ]
-    target = f"dns:///{parts.netloc}"
-    if parts.scheme == "grpc":
+    if not secure:
         return lambda: grpc.insecure_channel(target, options)
     return lambda: grpc.secure_channel(target, _credentials(tls), options)
 

@@ -58,12 +58,12 @@ class Violations:
             self.add(field, f"{value} is not one of {', '.join(kind.keys())}")
 
     def mask(self, field: str, mask: FieldMask, allowed: Collection[str]) -> tuple[str, ...]:
-        """The paths of the mask, each once; at least one, and only allowed ones."""
+        """The allowed paths of the mask, each once; it must have some, and no others."""
         unknown = sorted(set(mask.paths) - set(allowed))
         if unknown:
             self.add(field, f"{', '.join(unknown)} cannot be changed; allowed: {', '.join(sorted(allowed))}")
         self.required(field, mask.paths)
-        return tuple(dict.fromkeys(mask.paths))
+        return tuple(path for path in dict.fromkeys(mask.paths) if path in allowed)
 
     def money(self, field: str, money: Money) -> tuple[Decimal, str]:
         """Amount and currency; (0, "") when they are bad."""

@@ -1,5 +1,6 @@
-"""`manage.py protos`: generate the Python code of the wire contracts, and check their style."""
+"""`manage.py protos`: everything that is made from the wire contracts, and what they are checked for."""
 
+import json
 import shutil
 import subprocess
 import tempfile
@@ -10,7 +11,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from google.type import money_pb2
 
+from project import wheel
+from project.management.commands.schema_check import accepted
+
 PROTOS = settings.BASE_DIR / "protos"
+RELEASED = PROTOS / "released.binpb"
+ACCEPTED = settings.BASE_DIR / "docs" / "proto-changes.md"
 
 
 def generate(output: Path) -> None:
@@ -23,27 +29,52 @@ def generate(output: Path) -> None:
     _protoc(settings.BASE_DIR, *plugins)
 
 
-def describe(output: Path) -> None:
+def describe(output: Path, *, comments: bool = True) -> None:
     """Write all contracts as one descriptor set, which buf reads without a network.
 
     Raises CommandError as `generate` does.
     """
-    _protoc(PROTOS, "--include_imports", "--include_source_info", f"--descriptor_set_out={output}")
+    source = ["--include_source_info"] if comments else []
+    _protoc(PROTOS, "--include_imports", *source, f"--descriptor_set_out={output}")
 
 
 def lint() -> None:
     """Raises CommandError when buf is missing, or finds something, which it prints."""
-    buf = shutil.which("buf")
-    if buf is None:
-        raise CommandError("buf is missing: pip install -r requirements/dev.txt")
-    domains = sorted({path.relative_to(PROTOS).parts[0] for path in _sources()})
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "protos.binpb"
         describe(image)
-        paths = [word for domain in domains for word in ("--path", domain)]
-        command = [buf, "lint", str(image), "--config", str(PROTOS / "buf.yaml"), *paths]
-        if subprocess.run(command, check=False).returncode:
+        if _buf("lint", image, *_paths()).returncode:
             raise CommandError("buf found the above.")
+
+
+def breaking(released: Path = RELEASED) -> list[str]:
+    """What breaks clients of the last release, in words.
+
+    Raises CommandError when buf is missing or cannot compare.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        image = Path(folder) / "protos.binpb"
+        describe(image)
+        words = ("--against", str(released), "--error-format", "json")
+        done = _buf("breaking", image, *words, capture_output=True, text=True)
+    if done.returncode and not done.stdout:
+        raise CommandError(done.stderr.strip())
+    found = map(json.loads, done.stdout.splitlines())
+    return [f"{problem.get('path', 'protos')}: {problem['message']}" for problem in found]
+
+
+def _buf(verb: str, image: Path, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+    buf = shutil.which("buf")
+    if buf is None:
+        raise CommandError("buf is missing: pip install -r requirements/dev.txt")
+    command = [buf, verb, str(image), "--config", str(PROTOS / "buf.yaml"), *words]
+    return subprocess.run(command, check=False, **options)
+
+
+def _paths() -> list[str]:
+    """Our own files; the image has those of google too."""
+    domains = sorted({path.relative_to(PROTOS).parts[0] for path in _sources()})
+    return [word for domain in domains for word in ("--path", domain)]
 
 
 def _protoc(root: Path, *options: str) -> None:
@@ -63,12 +94,45 @@ def _sources() -> list[Path]:
 
 
 class Command(BaseCommand):
-    help = "Generates the Python code of protos/**/*.proto beside the files; with --lint checks their style instead."
+    help = "Generates the Python code of protos/**/*.proto beside the files, or does what an option says instead."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--lint", action="store_true", help="Check the style with buf; write nothing.")
+        parser.add_argument("--lint", action="store_true", help="Check the style with buf.")
+        parser.add_argument("--breaking", action="store_true", help="Check for changes that break released clients.")
+        parser.add_argument("--release", action="store_true", help="Keep the contracts as those of the last release.")
+        parser.add_argument(
+            "--wheel", nargs="?", const=settings.BASE_DIR / "dist", type=Path, metavar="DIR",
+            help="Build the client package of CLIENT_VERSION into a folder (dist).",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        lint() if options["lint"] else generate(settings.BASE_DIR)
-        self.stdout.write(self.style.SUCCESS("protos: current" if not options["lint"] else "protos: fine"))
+        chosen = [name for name in ("lint", "breaking", "release", "wheel") if options[name]]
+        if not chosen:
+            generate(settings.BASE_DIR)
+            self._say("current")
+        if options["lint"]:
+            lint()
+            self._say("fine")
+        if options["breaking"]:
+            self._refuse_breaks()
+        if options["release"]:
+            describe(RELEASED, comments=False)
+            self._say(f"{RELEASED.relative_to(settings.BASE_DIR)} written")
+        if options["wheel"]:
+            self._say(f"{wheel.build(options['wheel'])} built")
+
+    def _refuse_breaks(self) -> None:
+        found = breaking()
+        reasons = accepted(ACCEPTED.read_text())
+        for change in found:
+            self.stdout.write(f"{'accepted' if change in reasons else 'NEW'}  {change}")
+        if set(found) - reasons:
+            raise CommandError(
+                "Clients of the last release may break. Undo the changes marked NEW, or accept each in"
+                f" {ACCEPTED.relative_to(settings.BASE_DIR)}, one line: - `change`: reason"
+            )
+        self._say("nothing new breaks clients of the last release")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(self.style.SUCCESS(f"protos: {text}"))

@@ -1,0 +1,211 @@
+"""The catalog in memory, for the tests of whoever calls it: the same functions and errors, no database, no server.
+
+    shop = fake.Catalog([ProductDraft("OAK-1", "Oak Chair", Decimal("19.90"), stock=3)])
+    monkeypatch.setattr(checkout, "catalog", shop)
+
+It keeps to the contract that `tests/test_contract.py` holds all implementations to. No Django.
+"""
+
+import re
+import threading
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import count
+
+from apps.catalog.entities import (
+    Line,
+    Product,
+    ProductChanges,
+    ProductDraft,
+    ProductOrder,
+    Reservation,
+    ReservationStatus,
+    product_keyset,
+)
+from apps.common.actor import SYSTEM, Actor, require, staff
+from apps.common.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from apps.common.pages import Keyset, Page, bad_token, check_size
+
+_INT32 = 2**31 - 1
+_GONE = (ReservationStatus.RELEASED, ReservationStatus.EXPIRED)
+
+
+class Catalog:
+    """A catalog of its own, with the functions of `public.py` as methods."""
+
+    def __init__(self, drafts: Iterable[ProductDraft] = ()) -> None:
+        self._lock = threading.RLock()
+        self._ids = count(1 << 58)  # as large as real ones, which no float holds
+        self._products: dict[int, Product] = {}
+        self._reservations: dict[str, Reservation] = {}
+        self._tokens: dict[str, tuple[Keyset, int]] = {}  # and the id of the last row that was seen
+        for draft in drafts:
+            self.create_product(SYSTEM, draft)
+
+    def get_product(self, product_id: int) -> Product:
+        if product_id not in self._products:
+            raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
+        return self._products[product_id]
+
+    def get_products(self, product_ids: Sequence[int]) -> dict[int, Product]:
+        return {key: self._products[key] for key in product_ids if key in self._products}
+
+    def list_products(
+        self, *, first: int = 50, after: str = "", search: str = "", order_by: ProductOrder = ProductOrder.NAME
+    ) -> Page[Product]:
+        check_size(first)
+        keyset = product_keyset(order_by, search)
+        rows = sorted(
+            self._sold(search),
+            key=lambda product: (getattr(product, keyset.column), product.id),
+            reverse=order_by.startswith("-"),
+        )
+        start = self._start(rows, keyset, after) if after else 0
+        items = rows[start : start + first]
+        return Page(items, self._token(keyset, items[-1]) if len(rows) > start + first else "")
+
+    def count_products(self, *, search: str = "") -> int:
+        return len(self._sold(search))
+
+    def create_product(self, actor: Actor, draft: ProductDraft) -> Product:
+        require(actor, staff)
+        now = datetime.now(UTC)
+        product = Product(next(self._ids), **draft._asdict(), is_active=True, version=1, created_at=now, updated_at=now)
+        return self._write(product)
+
+    def update_product(self, actor: Actor, product_id: int, version: int, changes: ProductChanges) -> Product:
+        require(actor, staff)
+        if changes == ProductChanges():
+            raise InvalidArgument("There is nothing to change.")
+        values = {name: value for name, value in changes._asdict().items() if value is not None}
+        with self._lock:
+            product = self.get_product(product_id)._replace(**values)
+            _check(product)
+            if product.version != version:
+                raise Aborted("The product was changed by somebody else.", reason="STALE_VERSION")
+            return self._write(product._replace(version=version + 1, updated_at=datetime.now(UTC)))
+
+    def archive_product(self, actor: Actor, product_id: int, version: int) -> Product:
+        return self.update_product(actor, product_id, version, ProductChanges(is_active=False))
+
+    def reserve(self, key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservation:
+        wanted = _ordered(key, lines)
+        with self._lock:
+            found = self._reservations.get(key)
+            if found is not None and found.status is ReservationStatus.RELEASED:
+                raise FailedPrecondition("The reservation was released.", reason="RESERVATION_GONE")
+            if found is not None and found.lines != wanted:
+                raise AlreadyExists("The key was used for other lines.", fields={"key": "was used"}, reason="KEY_REUSED")
+            if found is None or found.status is ReservationStatus.EXPIRED:
+                self._take(wanted)
+                expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
+                found = self._reservations[key] = Reservation(key, ReservationStatus.HELD, wanted, expires_at)
+            return found
+
+    def commit(self, key: str) -> Reservation:
+        with self._lock:
+            if key not in self._reservations:
+                raise NotFound("There is no such reservation.", reason="RESERVATION_NOT_FOUND")
+            found = self._reservations[key]
+            if found.status in _GONE:
+                raise FailedPrecondition(f"The reservation is {found.status}.", reason="RESERVATION_GONE")
+            return self._set(found, ReservationStatus.COMMITTED)
+
+    def release(self, key: str) -> Reservation:
+        with self._lock:
+            unknown = Reservation(key, ReservationStatus.RELEASED, (), datetime.now(UTC))
+            return self._give_back(self._reservations.get(key, unknown), ReservationStatus.RELEASED)
+
+    def expire(self, key: str) -> None:
+        """The one thing that is the fake's own: the time of a held reservation is up."""
+        with self._lock:
+            if self._reservations[key].status is ReservationStatus.HELD:
+                self._give_back(self._reservations[key], ReservationStatus.EXPIRED)
+
+    def _sold(self, search: str) -> list[Product]:
+        if "\0" in search or len(search) > 200:
+            raise InvalidArgument("This cannot be searched for.", fields={"search": "200 characters at most, none NUL"})
+        wanted = search.casefold()
+        return [
+            product
+            for product in self._products.values()
+            if product.is_active and (wanted in product.name.casefold() or wanted in product.sku.casefold())
+        ]
+
+    def _start(self, rows: list[Product], keyset: Keyset, token: str) -> int:
+        known, seen = self._tokens.get(token, (None, 0))
+        if known != keyset:
+            raise bad_token()
+        return next((index for index, row in enumerate(rows, 1) if row.id == seen), len(rows))
+
+    def _token(self, keyset: Keyset, last: Product) -> str:
+        token = f"page-{len(self._tokens)}"
+        self._tokens[token] = (keyset, last.id)
+        return token
+
+    def _write(self, product: Product) -> Product:
+        _check(product)
+        with self._lock:
+            if any(other.sku == product.sku and other.id != product.id for other in self._products.values()):
+                raise AlreadyExists(
+                    f"There is a product with the SKU {product.sku!r} already.",
+                    fields={"sku": "is taken"},
+                    reason="SKU_TAKEN",
+                )
+            self._products[product.id] = product._replace(price=product.price.quantize(Decimal("0.01")))
+            return self._products[product.id]
+
+    def _take(self, lines: Sequence[Line]) -> None:
+        short = [line.product_id for line in lines if not self._has(line)]
+        if short:
+            raise FailedPrecondition(
+                "There is not enough in stock.",
+                fields={str(key): "is not sold any more, or not enough is left" for key in short},
+                reason="OUT_OF_STOCK",
+            )
+        self._move(lines, -1)
+
+    def _has(self, line: Line) -> bool:
+        product = self._products.get(line.product_id)
+        return product is not None and product.is_active and product.stock >= line.quantity
+
+    def _give_back(self, found: Reservation, status: ReservationStatus) -> Reservation:
+        if found.status not in _GONE:
+            self._move(found.lines, 1)
+        return self._set(found, status)
+
+    def _move(self, lines: Sequence[Line], sign: int) -> None:
+        for line in lines:
+            product = self._products[line.product_id]
+            self._products[product.id] = product._replace(stock=product.stock + sign * line.quantity)
+
+    def _set(self, reservation: Reservation, status: ReservationStatus) -> Reservation:
+        changed = self._reservations[reservation.key] = reservation._replace(status=status)
+        return changed
+
+
+def _check(product: Product) -> None:
+    good = {
+        "sku": 1 <= len(product.sku) <= 64,
+        "name": 1 <= len(product.name) <= 200,
+        "description": len(product.description) <= 10_000,
+        "price": 0 <= product.price < 10**10 and product.price == product.price.quantize(Decimal("0.01")),
+        "currency": bool(re.fullmatch("[A-Z]{3}", product.currency)),
+        "stock": 0 <= product.stock <= _INT32,
+    }
+    for name in ("sku", "name", "description"):
+        good[name] = good[name] and "\0" not in getattr(product, name)
+    if not all(good.values()):
+        bad = {name: "cannot be accepted" for name, fine in good.items() if not fine}
+        raise InvalidArgument("Some values cannot be accepted.", fields=bad)
+
+
+def _ordered(key: str, lines: Sequence[Line]) -> tuple[Line, ...]:
+    if not 1 <= len(key) <= 64 or "\0" in key:
+        raise InvalidArgument("The key cannot be used.", fields={"key": "must have 1 to 64 characters, none NUL"})
+    if not 1 <= len(lines) <= 100 or len({line.product_id for line in lines}) < len(lines):
+        raise InvalidArgument("The lines cannot be used.", fields={"lines": "1 to 100, each product once"})
+    if any(not 1 <= line.quantity <= 10_000 for line in lines):
+        raise InvalidArgument("The lines cannot be used.", fields={"lines": "quantities from 1 to 10000"})
+    return tuple(sorted(lines))

@@ -1,0 +1,79 @@
+"""What a person sees, in a real browser that reaches nothing but this server."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from apps.accounts.tests.factories import PASSWORD, UserFactory
+from apps.catalog import repository
+from apps.catalog.tests.factories import ProductFactory
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator:
+    from playwright.sync_api import sync_playwright
+
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # playwright's loop runs in the thread of the tests
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture
+def page(chromium, live_server, settings) -> Iterator:
+    settings.GRAPHIQL = True
+    page = chromium.new_page(base_url=live_server.url)
+    page.strangers = []
+
+    def only_here(route):
+        if route.request.url.startswith((live_server.url, "data:")):
+            return route.continue_()
+        page.strangers.append(route.request.url)
+        return route.abort()
+
+    page.route("**/*", only_here)
+    yield page
+    page.close()
+
+
+def test_graphiql_shows_the_schema_and_runs_a_query_without_a_network(page):
+    ProductFactory(name="Oak Chair")
+    page.goto("/graphql#query={products{edges{node{name}}}}")
+    page.get_by_label("Execute query").click()
+    page.locator(".result-window").get_by_text("Oak Chair").wait_for()
+    page.get_by_label("Show Documentation Explorer").click()
+    page.get_by_role("link", name="Query", exact=True).click()
+    page.get_by_role("link", name="products", exact=True).wait_for()
+
+    assert page.strangers == []
+
+
+def test_staff_edit_a_product_in_the_admin(page):
+    staff = UserFactory(is_staff=True, is_superuser=True)
+    product = ProductFactory(sku="OAK-1", name="Oak Chair", stock=3)
+    page.goto("/admin/")
+    page.get_by_label("Email").fill(staff.email)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Products").first.click()
+    page.get_by_role("link", name="OAK-1").click()
+    page.get_by_label("Stock").fill("12")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_text(re.compile("was changed successfully")).wait_for()
+
+    assert repository.get_product(product.id).stock == 12
+    assert repository.get_product(product.id).version == 2
+    assert page.strangers == []
