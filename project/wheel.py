@@ -36,6 +36,7 @@ COMMON = (
     "grpc/validate.py",
 )
 DOMAIN = ("entities.py", "wire.py", "client.py", "fake.py")  # public.py becomes the domain's __init__.py
+CHOOSING = ("from apps.common.remote import", "from apps.common.seam import")  # what public.py chooses with
 # From the most to the least special; what is left of the name follows.
 MOVES = (
     ("project.client.remote", "common.remote"),
@@ -61,35 +62,39 @@ packages = ["{package}"]
 
 
 def name() -> str:
-    """Of the distribution; the package is called the same, with underscores."""
+    """Of the distribution, as it is installed."""
     return f"{settings.PROJECT_SLUG}-client"
+
+
+def package() -> str:
+    """The name it is imported by."""
+    return name().replace("-", "_")
 
 
 def build(folder: Path) -> Path:
     """Write the wheel into the folder, and return its path.
 
-    Raises CalledProcessError, with hatchling's message on stderr, when it cannot be built.
+    Raises CalledProcessError when hatchling cannot build it; its message stands on stderr.
     """
     with tempfile.TemporaryDirectory() as staging:
         write(Path(staging))
         command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder.resolve())]
-        done = subprocess.run(command, cwd=staging, check=True, capture_output=True, text=True)
-    return folder / Path(done.stdout.split()[-1]).name
+        subprocess.run(command, cwd=staging, check=True)
+    return folder / f"{package()}-{settings.CLIENT_VERSION}-py3-none-any.whl"
 
 
 def write(folder: Path) -> None:
     """Write what the wheel is built from: pyproject.toml and the package."""
-    package = name().replace("-", "_")
     for target, text in _modules():
-        path = folder / package / target
+        path = folder / package() / target
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(rewrite(text, package))
-    (folder / package / "py.typed").touch()
+        path.write_text(rewrite(text, package()))
+    (folder / package() / "py.typed").touch()
     pyproject = _PYPROJECT.format(
         name=name(),
         version=settings.CLIENT_VERSION,
         title=settings.PROJECT_NAME,
-        package=package,
+        package=package(),
         dependencies=", ".join(f'"{requirement}"' for requirement in requirements()),
     )
     (folder / "pyproject.toml").write_text(pyproject)
@@ -121,7 +126,7 @@ def elsewhere(public: str) -> str:
     (choice,) = (node for node in ast.parse(public).body if isinstance(node, ast.If))
     branch = lines[choice.body[0].lineno - 1 : choice.body[-1].end_lineno]
     kept = [*lines[: choice.lineno - 1], textwrap.dedent("".join(branch)), *lines[choice.end_lineno :]]
-    return "".join(line for line in kept if line != "from apps.common.remote import is_remote\n")
+    return "".join(line for line in kept if not line.startswith(CHOOSING))
 
 
 def _modules() -> Iterator[tuple[Path, str]]:

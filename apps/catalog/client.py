@@ -1,11 +1,19 @@
-"""The catalog's functions where it runs in another service: the same names, arguments, results and errors."""
+"""The catalog's functions where it runs in another service: the same names, arguments, results and errors.
+
+What the actor may not do is refused here already: a visitor, whom the service would tell that the caller may not do
+it, has to log in.
+"""
 
 from collections.abc import Sequence
+from decimal import Decimal
+
+from google.type.money_pb2 import Money
 
 from apps.catalog import wire
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation
 from apps.common import call, remote
-from apps.common.actor import Actor
+from apps.common.actor import Actor, require, staff
+from apps.common.errors import InvalidArgument
 from apps.common.grpc import convert
 from apps.common.grpc.validate import renamed
 from apps.common.pages import Page, check_size
@@ -13,7 +21,8 @@ from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 
 BATCH = 500  # ids a call takes
-_FIELDS = {f"product.{name}": name for name in ProductChanges._fields}
+_DRAFT = {"price.currency_code": "currency"}
+_CHANGES = {f"product.{name}": name for name in ProductChanges._fields} | {"product.price.currency_code": "currency"}
 
 
 def _service() -> CatalogServiceStub:
@@ -52,31 +61,39 @@ def count_products(*, search: str = "") -> int:
 
 
 def create_product(actor: Actor, draft: ProductDraft) -> Product:
+    remote.refuse_inside_transaction()
+    require(actor, staff)
     request = pb.CreateProductRequest(
         sku=draft.sku,
         name=draft.name,
         description=draft.description,
-        price=convert.to_money(draft.price, draft.currency),
+        price=_money(draft.price, draft.currency),
         stock=draft.stock,
     )
-    with call.acting_as(actor):
+    with call.acting_as(actor), renamed(_DRAFT):
         return wire.product_entity(_service().CreateProduct(request).product)
 
 
 def update_product(actor: Actor, product_id: int, version: int, changes: ProductChanges) -> Product:
+    remote.refuse_inside_transaction()
+    require(actor, staff)
+    if changes == ProductChanges():
+        raise InvalidArgument("There is nothing to change.")
     if (changes.price is None) != (changes.currency is None):  # on the wire they are one value
         current = get_product(product_id)
         changes = changes._replace(
             price=current.price if changes.price is None else changes.price,
-            currency=changes.currency or current.currency,
+            currency=current.currency if changes.currency is None else changes.currency,
         )
     request = pb.UpdateProductRequest(product=_changed(product_id, version, changes))
     request.update_mask.paths.extend(_mask(changes))
-    with call.acting_as(actor), renamed(_FIELDS):
+    with call.acting_as(actor), renamed(_CHANGES):
         return wire.product_entity(_service().UpdateProduct(request).product)
 
 
 def archive_product(actor: Actor, product_id: int, version: int) -> Product:
+    remote.refuse_inside_transaction()
+    require(actor, staff)
     with call.acting_as(actor):
         request = pb.ArchiveProductRequest(id=product_id, version=version)
         return wire.product_entity(_service().ArchiveProduct(request).product)
@@ -87,7 +104,7 @@ def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservati
     request = pb.ReserveRequest(
         key=key,
         lines=[pb.Line(product_id=line.product_id, quantity=line.quantity) for line in lines],
-        seconds=seconds,
+        seconds=seconds or -1,  # on the wire, 0 stands for the default
     )
     return wire.reservation_entity(_service().Reserve(request).reservation)
 
@@ -106,8 +123,17 @@ def _changed(product_id: int, version: int, changes: ProductChanges) -> pb.Produ
     plain = {name: value for name, value in changes._asdict().items() if name not in ("price", "currency")}
     message = pb.Product(id=product_id, version=version, **plain)
     if changes.price is not None:
-        message.price.CopyFrom(convert.to_money(changes.price, changes.currency or ""))
+        message.price.CopyFrom(_money(changes.price, changes.currency or ""))
     return message
+
+
+def _money(price: Decimal, currency: str) -> Money:
+    try:
+        return convert.to_money(price, currency)
+    except (ValueError, ArithmeticError):  # no message can hold it, so no service can refuse it
+        raise InvalidArgument(
+            "Some values cannot be accepted.", fields={"price": f"{price} is not a price with two decimals."}
+        ) from None
 
 
 def _mask(changes: ProductChanges) -> list[str]:

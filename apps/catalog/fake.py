@@ -96,7 +96,9 @@ class Catalog:
             if found is not None and found.status is ReservationStatus.RELEASED:
                 raise FailedPrecondition("The reservation was released.", reason="RESERVATION_GONE")
             if found is not None and found.lines != wanted:
-                raise AlreadyExists("The key was used for other lines.", fields={"key": "was used"}, reason="KEY_REUSED")
+                raise AlreadyExists(
+                    "The key was used for other lines.", fields={"key": "was used"}, reason="KEY_REUSED"
+                )
             if found is None or found.status is ReservationStatus.EXPIRED:
                 self._take(wanted)
                 expires_at = datetime.now(UTC) + timedelta(seconds=seconds)

@@ -1,9 +1,11 @@
 """The catalog's door for services."""
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import grpc
+from google.type.money_pb2 import Money
 
 from apps.catalog import repository, services
 from apps.catalog.entities import ProductChanges, ProductDraft, ProductOrder
@@ -66,9 +68,9 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
         self, request: pb.CreateProductRequest, context: grpc.ServicerContext
     ) -> pb.CreateProductResponse:
         with Violations() as check:
-            price, currency = check.money("price", request.price)
+            price, currency = _price(check, "price", request)
         draft = ProductDraft(request.sku, request.name, price, request.description, currency, request.stock)
-        with renamed({"currency": "price"}):
+        with renamed({"currency": "price.currency_code"}):
             product = services.create_product(call.actor(), draft)
         return pb.CreateProductResponse(product=product_message(product))
 
@@ -80,8 +82,8 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
             paths = check.mask("update_mask", request.update_mask, CHANGEABLE)
             values = {path: getattr(request.product, path) for path in CHANGEABLE if path in paths and path != "price"}
             if "price" in paths:
-                values["price"], values["currency"] = check.money("product.price", request.product.price)
-        with renamed({"currency": "product.price"} | {path: f"product.{path}" for path in CHANGEABLE}):
+                values["price"], values["currency"] = _price(check, "product.price", request.product)
+        with renamed({"currency": "product.price.currency_code"} | {path: f"product.{path}" for path in CHANGEABLE}):
             product = services.update_product(
                 call.actor(), request.product.id, request.product.version, ProductChanges(**values)
             )
@@ -106,6 +108,14 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
     @allow(service)
     def Release(self, request: pb.ReleaseRequest, context: grpc.ServicerContext) -> pb.ReleaseResponse:
         return pb.ReleaseResponse(reservation=reservation_message(services.release(request.key)))
+
+
+def _price(check: Violations, field: str, message: pb.CreateProductRequest | pb.Product) -> tuple[Decimal, str]:
+    """Amount and currency; whether it is a currency, the service says, together with what else is wrong."""
+    if not message.HasField("price"):
+        return check.money(field, message.price)
+    amount, _ = check.money(field, Money(currency_code="XXX", units=message.price.units, nanos=message.price.nanos))
+    return amount, message.price.currency_code
 
 
 def register(server: Any) -> None:

@@ -151,4 +151,6 @@ def _claimed(messages: Sequence[Message]) -> Any:
 
 
 def _moment(due: datetime | timedelta) -> datetime | Combinable:
-    return Now() + Value(due) if isinstance(due, timedelta) else due
+    if isinstance(due, timedelta):
+        return Now() + Value(due) if due else Now()
+    return due

@@ -1,9 +1,13 @@
-"""The functions of orders where they run in another service: the same names, arguments, results and errors."""
+"""The functions of orders where they run in another service: the same names, arguments, results and errors.
+
+What the actor may not do is refused here already: a visitor, whom the service would tell that the caller may not do
+it, has to log in.
+"""
 
 from collections.abc import Sequence
 
 from apps.common import call, remote
-from apps.common.actor import Actor
+from apps.common.actor import Actor, authenticated, require, staff
 from apps.common.grpc.validate import renamed
 from apps.common.pages import Page, check_size
 from apps.orders import wire
@@ -21,6 +25,7 @@ def _service() -> OrderServiceStub:
 
 def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
     remote.refuse_inside_transaction()
+    require(actor, authenticated)
     wanted = [pb.Line(product_id=line.product_id, quantity=line.quantity) for line in lines]
     with call.acting_as(actor):
         return wire.order_entity(_service().PlaceOrder(pb.PlaceOrderRequest(key=key, lines=wanted)).order)
@@ -28,16 +33,19 @@ def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
 
 def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
     remote.refuse_inside_transaction()
+    _require_somebody(actor)
     with call.acting_as(actor):
         return wire.order_entity(_service().CancelOrder(pb.CancelOrderRequest(id=order_id, reason=reason)).order)
 
 
 def get_order(actor: Actor, order_id: int) -> Order:
+    _require_somebody(actor)
     with call.acting_as(actor):
         return wire.order_entity(_service().GetOrder(pb.GetOrderRequest(id=order_id)).order)
 
 
 def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]:
+    require(actor, authenticated)
     check_size(first)  # on the wire, 0 stands for the default
     request = pb.ListOrdersRequest(page_size=first, page_token=after)
     with call.acting_as(actor), renamed({"page_token": "after"}):
@@ -46,6 +54,7 @@ def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order
 
 
 def count_orders(actor: Actor) -> int:
+    require(actor, authenticated)
     with call.acting_as(actor):
         return _service().ListOrders(pb.ListOrdersRequest(page_size=1, with_total=True)).total
 
@@ -56,3 +65,8 @@ def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
         response = _service().BatchGetLines(pb.BatchGetLinesRequest(order_ids=order_ids[start : start + BATCH]))
         found |= {order.order_id: list(map(wire.line_entity, order.lines)) for order in response.orders}
     return found
+
+
+def _require_somebody(actor: Actor) -> None:
+    if not staff(actor):
+        require(actor, authenticated)

@@ -68,9 +68,7 @@ def channel(domain: str, contract: FileDescriptor) -> Channel:
     place = _places.get(domain) or _places.get("")
     if place is None:
         raise LookupError(f"Nobody said where {domain} is: call connect() or from_env() first.")
-    return Channel(
-        place.url, contract, token=place.token, tls=place.tls, deadline=place.deadline, acting=_acting
-    )
+    return Channel(place.url, contract, token=place.token, tls=place.tls, deadline=place.deadline, acting=_acting)
 
 
 @cache

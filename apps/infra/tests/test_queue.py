@@ -7,6 +7,7 @@ from django.utils import timezone
 from apps.infra import queue
 from apps.infra.models import QueuedTask
 
+NOW = timedelta()
 pytestmark = pytest.mark.django_db
 
 
@@ -22,18 +23,25 @@ def make_due(task_id: str = "t1") -> None:
     QueuedTask.objects.filter(task_id=task_id).update(due_at=timezone.now() - timedelta(seconds=1))
 
 
+def worker_dies() -> None:
+    """And is not heard of for as long as it takes to notice."""
+    past = timezone.now() - timedelta(seconds=1)
+    QueuedTask.objects.filter(runs_until__isnull=False).update(runs_until=past, due_at=past)
+
+
 def test_a_task_is_queued_with_the_callers_transaction():
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        queue.enqueue("t1", "infra.heartbeat", [], {}, {}, None)
+        queue.enqueue("t1", "infra.heartbeat", [], {}, {}, NOW)
         raise ZeroDivisionError
 
     assert not QueuedTask.objects.exists()
 
 
 def test_a_due_task_is_claimed_once():
-    queue.enqueue("t1", "infra.heartbeat", [1], {"a": "b"}, {"request_id": "r"}, None)
+    queue.enqueue("t1", "infra.heartbeat", [1], {"a": "b"}, {"request_id": "r"}, NOW)
 
-    assert queue.claim_due() == [queue.Message("t1", "infra.heartbeat", [1], {"a": "b"}, {"request_id": "r"}, 0)]
+    (message,) = queue.claim_due()
+    assert message[:-1] == ("t1", "infra.heartbeat", [1], {"a": "b"}, {"request_id": "r"}, 0)
     assert queue.claim_due() == []
 
 
@@ -56,37 +64,86 @@ def test_a_published_task_is_published_again_later_each_time():
     waits = []
     for _ in range(7):
         make_due()
-        (message,) = queue.claim_due()
-        queue.mark_published([message.task_id])
+        queue.mark_published(queue.claim_due())
         waits.append(round((row().due_at - timezone.now()).total_seconds() / 60))
 
     assert waits == [2, 4, 8, 16, 32, 64, 64]
 
 
-def test_a_retry_that_was_planned_meanwhile_is_not_put_off_by_the_relay():
+def test_what_the_broker_did_not_take_is_due_again():
     put()
-    queue.claim_due()
-    queue.reschedule("t1", 1, timezone.now() - timedelta(seconds=1))
-    queue.mark_published(["t1"])
+    queue.give_back(queue.claim_due())
 
-    assert [message.retries for message in queue.claim_due()] == [1]
+    assert [message.task_id for message in queue.claim_due()] == ["t1"]
+
+
+@pytest.mark.parametrize("tell", [queue.mark_published, queue.give_back])
+def test_a_task_that_failed_before_the_relay_said_what_it_did_keeps_its_time(tell):
+    put()
+    claimed = queue.claim_due()
+    queue.begin("t1", 0)
+    queue.reschedule("t1", 1, timedelta(seconds=60))
+    tell(claimed)
+
+    assert 55 < (row().due_at - timezone.now()).total_seconds() < 65
 
 
 def test_a_finished_task_does_not_begin_again():
     put()
 
-    assert queue.begin("t1")
+    assert queue.begin("t1", 0)
     assert queue.finish("t1")
     assert not queue.finish("t1")
-    assert not queue.begin("t1")
+    assert not queue.begin("t1", 0)
+
+
+def test_a_task_that_runs_does_not_begin_elsewhere():
+    put()
+
+    assert queue.begin("t1", 0) == 1
+    assert [queue.begin("t1", 0) for _ in range(5)] == [0] * 5
+    assert row().parked_at is None
+    assert queue.claim_due() == []
+
+
+def test_a_task_whose_worker_went_silent_begins_anew():
+    put()
+    queue.begin("t1", 0)
+    worker_dies()
+
+    assert [message.task_id for message in queue.claim_due()] == ["t1"]
+    assert queue.begin("t1", 0) == 2
+
+
+def test_a_task_whose_worker_lives_is_kept():
+    put()
+    start = queue.begin("t1", 0)
+    worker_dies()
+
+    assert queue.keep("t1", start)
+    assert queue.begin("t1", 0) == 0
+    assert queue.claim_due() == []
+
+
+def test_a_worker_that_was_taken_for_dead_does_not_keep_what_another_runs():
+    put()
+    lost = queue.begin("t1", 0)
+    worker_dies()
+    queue.begin("t1", 0)
+
+    assert not queue.keep("t1", lost)
 
 
 def test_a_task_that_kills_its_worker_is_parked_after_three_starts():
     put()
+    starts = []
+    for _ in range(5):
+        starts.append(queue.begin("t1", 0))
+        worker_dies()
 
-    assert [queue.begin("t1") for _ in range(5)] == [True, True, True, False, False]
+    assert starts == [1, 2, 3, 0, 0]
     assert row().parked_at is not None
-    assert row().error == "The worker died in each of 3 tries."
+    assert "died" in row().error
     make_due()
     assert queue.claim_due() == []
 
@@ -94,10 +151,37 @@ def test_a_task_that_kills_its_worker_is_parked_after_three_starts():
 def test_a_clean_failure_starts_the_count_of_dead_workers_anew():
     put()
     for _ in range(3):
-        queue.begin("t1")
-    queue.reschedule("t1", 1, timezone.now())
+        queue.begin("t1", 0)
+        worker_dies()
+    queue.reschedule("t1", 1, NOW)
 
-    assert queue.begin("t1")
+    assert queue.begin("t1", 1) == 1
+
+
+def test_an_old_message_does_not_run_a_task_that_waits_for_its_next_try():
+    put()
+    queue.begin("t1", 0)
+    queue.reschedule("t1", 1, timedelta(seconds=60))
+
+    assert not queue.begin("t1", 0)
+    assert row().starts == 0
+
+
+def test_a_failure_of_a_run_that_was_given_up_does_not_count_twice():
+    put()
+
+    assert queue.reschedule("t1", 1, NOW)
+    assert not queue.reschedule("t1", 1, NOW)
+
+
+def test_a_task_that_no_worker_knows_is_parked_when_no_release_can_be_under_way():
+    put("new", published=1)
+    put("removed", published=4)
+
+    assert not queue.park_unknown("new")
+    assert queue.park_unknown("removed")
+    assert row("new").parked_at is None
+    assert "No worker knows" in row("removed").error
 
 
 def test_a_parked_task_can_be_tried_again_or_dropped():

@@ -2,10 +2,12 @@ from datetime import timedelta
 
 import pytest
 from celery.schedules import schedule
+from django.db import OperationalError
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 import apps.infra.tasks  # noqa: F401 - registers the task
+from apps.infra import queue
 from apps.infra.models import QueuedTask
 from apps.infra.scheduler import Scheduler
 from apps.infra.schedules import reconcile
@@ -63,11 +65,26 @@ def test_a_beat_that_lost_goes_on_with_what_the_other_wrote(due):
     assert QueuedTask.objects.count() == 2
 
 
-def test_a_tick_that_cannot_be_queued_is_not_taken(due, monkeypatch):
-    one = beat()
-    monkeypatch.setattr(one, "apply_async", lambda *_, **__: 1 / 0)
-    seen = PeriodicTask.objects.get(name="beat").last_run_at
-    with pytest.raises(ZeroDivisionError):
-        tick(one)
+def test_a_tick_that_the_database_did_not_take_is_not_lost(due, monkeypatch):
+    def die(*_, **__):
+        raise OperationalError("the connection was closed")
 
+    one = beat()
+    seen = PeriodicTask.objects.get(name="beat").last_run_at
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "enqueue", die)
+        assert one.tick() > 0
     assert PeriodicTask.objects.get(name="beat").last_run_at == seen
+    tick(one)
+
+    assert QueuedTask.objects.count() == 1
+
+
+@pytest.mark.parametrize("wrong", [{"args": "[1, 2, 3]"}, {"task": "of.another.service"}])
+def test_a_schedule_that_cannot_be_queued_does_not_hold_up_others(due, wrong):
+    PeriodicTask.objects.filter(name="beat").update(**wrong)
+    reconcile({"other": {"task": "infra.heartbeat", "schedule": schedule(60)}})
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(seconds=61))
+    tick(beat())
+
+    assert QueuedTask.objects.count() == 1

@@ -3,12 +3,13 @@ import json
 import pytest
 from celery import shared_task
 from celery.app.trace import trace_task
+from django.db import OperationalError as DatabaseDown
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
 from apps.common import call
 from apps.common.errors import NotFound
-from apps.infra import heartbeat, queue, relay
+from apps.infra import heartbeat, queue, relay, task
 from apps.infra.models import Heartbeat, QueuedTask
 from apps.infra.task import once
 from project.celery import app
@@ -30,9 +31,33 @@ def fail(self, kind: str) -> None:
     raise {"bug": ZeroDivisionError, "refusal": NotFound}[kind]("no")
 
 
+@shared_task(name="test.fail_after_once")
+def fail_after_once(text: str) -> None:
+    with once():
+        heartbeat.note(text)
+    raise ZeroDivisionError
+
+
+@shared_task(name="test.once_twice", autoretry_for=())
+def once_twice() -> None:
+    with once():
+        heartbeat.note("first")
+    with once():
+        heartbeat.note("second")
+
+
 @pytest.fixture(autouse=True)
 def _nothing_seen():
     seen.clear()
+
+
+class Outside:
+    """A connection outside of the transaction that a test runs in."""
+
+    in_atomic_block = False
+
+    def close_if_unusable_or_obsolete(self):
+        pass
 
 
 class Broker:
@@ -96,7 +121,7 @@ def test_a_second_delivery_has_no_second_effect(broker):
 def test_two_deliveries_at_once_have_one_effect(broker, monkeypatch):
     note.delay("a")
     relay.publish_due(app)
-    monkeypatch.setattr(queue, "begin", lambda _: True)  # both have begun before either is done
+    monkeypatch.setattr(queue, "begin", lambda *_: 1)  # both have begun before either is done
     broker.deliver(broker.messages[0])
     Heartbeat.objects.all().delete()
     broker.deliver(broker.messages[0])
@@ -104,13 +129,79 @@ def test_two_deliveries_at_once_have_one_effect(broker, monkeypatch):
     assert not Heartbeat.objects.exists()
 
 
+def test_what_fails_after_its_effect_has_no_second_effect(broker):
+    fail_after_once.delay("a")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+    broker.deliver(broker.messages[0])
+
+    assert Heartbeat.objects.get().name == "a"
+    assert not QueuedTask.objects.exists()
+
+
+def test_a_second_once_in_a_task_is_refused(broker, caplog):
+    once_twice.delay()
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    assert Heartbeat.objects.get().name == "first"
+
+
+def test_an_old_message_of_a_task_that_waits_for_its_next_try_does_nothing(broker):
+    fail.delay("bug")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+    broker.deliver(broker.messages[0])
+
+    assert QueuedTask.objects.get().retries == 1
+
+
+def test_a_worker_waits_for_the_database(broker, monkeypatch):
+    begin, outages = queue.begin, iter([DatabaseDown("the connection was closed")])
+
+    def fail_once(*args):
+        for outage in outages:
+            raise outage
+        return begin(*args)
+
+    monkeypatch.setattr(queue, "begin", fail_once)
+    monkeypatch.setattr(task, "connection", Outside())
+    monkeypatch.setattr(task.time, "sleep", lambda _: None)
+    note.delay("a")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    assert Heartbeat.objects.filter(name="a").exists()
+
+
+def test_a_failure_that_cannot_be_written_down_leaves_the_task_to_be_tried_again(broker, monkeypatch):
+    def die(*_):
+        raise DatabaseDown("the connection was closed")
+
+    fail.delay("refusal")
+    relay.publish_due(app)
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "park", die)
+        broker.deliver(broker.messages[0])
+
+    assert QueuedTask.objects.get().parked_at is None
+
+
+def test_what_the_queue_cannot_keep_is_refused():
+    with pytest.raises(TypeError, match="Chains"):
+        note.apply_async(("a",), link=note.si("b"))
+
+    assert not QueuedTask.objects.exists()
+
+
 def test_a_broker_that_is_down_loses_nothing(broker):
     note.delay("a")
     broker.down = True
     with pytest.raises(OperationalError):
         relay.publish_due(app)
+    broker.down = False
 
-    assert QueuedTask.objects.get().parked_at is None
+    assert relay.publish_due(app) == 1
 
 
 def test_a_message_that_cannot_be_published_is_parked_and_holds_up_no_other(broker, monkeypatch):

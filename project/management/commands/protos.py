@@ -102,7 +102,11 @@ class Command(BaseCommand):
         parser.add_argument("--breaking", action="store_true", help="Check for changes that break released clients.")
         parser.add_argument("--release", action="store_true", help="Keep the contracts as those of the last release.")
         parser.add_argument(
-            "--wheel", nargs="?", const=settings.BASE_DIR / "dist", type=Path, metavar="DIR",
+            "--wheel",
+            nargs="?",
+            const=settings.BASE_DIR / "dist",
+            type=Path,
+            metavar="DIR",
             help="Build the client package of CLIENT_VERSION into a folder (dist).",
         )
 
