@@ -96,13 +96,13 @@ class Task(celery.Task):  # type: ignore[type-arg]
             log.info("task", task=self.name, task_id=self.request.id, result=result, ms=ms)
 
     def _reschedule(self, task_id: str, retries: int, due: datetime | timedelta) -> None:
-        connection.close_if_unusable_or_obsolete()  # it may be what the task failed of
+        _mend_connection()
         if not queue.reschedule(task_id, retries, due):
             log.error("failed after its effect: not tried again", task=self.name, task_id=task_id)
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:
         """The last try has failed: keep it, with its traceback, for somebody to look at."""
-        connection.close_if_unusable_or_obsolete()
+        _mend_connection()
         try:
             queue.park(task_id, str(einfo))
         except Error:
@@ -138,7 +138,7 @@ def once() -> Iterator[None]:
 
 def on_unknown(id: str = "", name: str = "", **_: Any) -> None:  # noqa: A002 - Celery's name for it
     """A worker got a task that it does not know."""
-    connection.close_if_unusable_or_obsolete()
+    _mend_connection()
     try:
         queue.park_unknown(id)
     except Error:
@@ -156,4 +156,10 @@ def _patiently(act: Callable[[], T]) -> T:
             if time.monotonic() > end or connection.in_atomic_block:
                 raise Reject(error, requeue=True) from error
             time.sleep(1)
-            connection.close_if_unusable_or_obsolete()
+            _mend_connection()
+
+
+def _mend_connection() -> None:
+    """A broken one may be what the task failed of."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()

@@ -53,7 +53,7 @@ class OrderService(Service, orders_pb2_grpc.OrderServiceServicer):
             orders=[pb.OrderLines(order_id=key, lines=map(line_message, lines)) for key, lines in found.items()]
         )
 
-    @allow(authenticated)
+    @allow(service)
     def CancelOrder(self, request: pb.CancelOrderRequest, context: grpc.ServicerContext) -> pb.CancelOrderResponse:
         order = services.cancel_order(call.actor(), request.id, request.reason)
         return pb.CancelOrderResponse(order=order_message(order))

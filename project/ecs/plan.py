@@ -30,7 +30,7 @@ STAND_INS = {
 class Size(NamedTuple):
     cpu: int  # in 1/1024
     memory: int  # in MiB
-    count: int
+    min: int  # tasks
     max: int
 
 
@@ -69,7 +69,14 @@ class Plan(NamedTuple):
     environment: str
     aws: dict[str, Any]
     tasks: tuple[Task, ...]
-    migrations: tuple[Task, ...]
+
+    @property
+    def migrations(self) -> list[Task]:
+        return [task for task in self.tasks if task.role == "migrate"]
+
+    @property
+    def services(self) -> list[Task]:
+        return [task for task in self.tasks if task.role != "migrate"]
 
     @property
     def name(self) -> str:
@@ -94,24 +101,36 @@ def load(environment: str, folder: Path = FOLDER) -> Plan:
     services = tomllib.loads((folder / "services.toml").read_text())
     values = tomllib.loads((folder / f"{environment}.toml").read_text())
     project = slugify(services["variables"].get("PROJECT_NAME", env.Env.model_fields["project_name"].default))
-    plan = Plan(project, environment, values["aws"], (), ())
+    plan = Plan(project, environment, values["aws"], ())
     holders = _holders(services["installations"])
-    tasks: list[Task] = []
-    migrations: list[Task] = []
-    for name, installation in services["installations"].items():
-        elsewhere = {domain: holder for domain, holder in holders.items() if holder != name}
-        given = services["variables"] | values["variables"] | _urls(elsewhere, plan.namespace)
-        variables = {key: str(value) for key, value in given.items()}
-        variables |= {"DOMAINS": ",".join(installation["domains"]), "PORT": "8000", "GRPC_PORT": "50051"}
-        secrets = (*services["secrets"]["names"], *(["GRPC_CALL_TOKEN"] if elsewhere else []))
-        drains = _drains(check(variables, secrets, set(elsewhere)))
-        for role in (*installation["roles"], "migrate"):
-            size = Size(**values["sizes"][role])
-            own = variables | ({"WEB_WORKERS": str(max(2, size.cpu // 1024))} if role == "web" else {})
-            is_public = "web" in installation["roles"] and role in ("web", "grpc")
-            task = Task(name, role, size, own, secrets, drains[role], is_public)
-            (migrations if role == "migrate" else tasks).append(task)
-    return plan._replace(tasks=tuple(tasks), migrations=tuple(migrations))
+    return plan._replace(
+        tasks=tuple(
+            task
+            for name, installation in services["installations"].items()
+            for task in _tasks(plan, name, installation, services, values, holders)
+        )
+    )
+
+
+def _tasks(
+    plan: Plan,
+    name: str,
+    installation: Mapping[str, Any],
+    services: Mapping[str, Any],
+    values: Mapping[str, Any],
+    holders: Mapping[str, str],
+) -> Iterator[Task]:
+    elsewhere = {domain: holder for domain, holder in holders.items() if holder != name}
+    given = services["variables"] | values["variables"] | _urls(elsewhere, plan.namespace)
+    variables = {key: str(value) for key, value in given.items()}
+    variables |= {"DOMAINS": ",".join(installation["domains"]), "PORT": "8000", "GRPC_PORT": "50051"}
+    secrets = (*services["secrets"]["names"], *(["GRPC_CALL_TOKEN"] if elsewhere else []))
+    drains = _drains(check(variables, secrets, set(elsewhere)))
+    for role in (*installation["roles"], "migrate"):
+        size = Size(**values["sizes"][role])
+        own = {"WEB_WORKERS": str(max(2, size.cpu // 1024))} if role == "web" else {}
+        is_public = "web" in installation["roles"] and role in ("web", "grpc")
+        yield Task(name, role, size, variables | own, secrets, drains[role], is_public)
 
 
 def check(variables: Mapping[str, str], secrets: tuple[str, ...], remote: set[str]) -> env.Env:
@@ -119,7 +138,7 @@ def check(variables: Mapping[str, str], secrets: tuple[str, ...], remote: set[st
     known = {name.upper() for name in env.Env.model_fields} | {f"{domain.upper()}_URL" for domain in remote}
     if unknown := sorted({*variables, *secrets} - known):
         raise ImproperlyConfigured(f"deploy/ecs names what the settings do not read: {', '.join(unknown)}")
-    if exposed := sorted(name for name in variables if name.lower() in env.Env.model_fields and env.is_secret(name.lower())):
+    if exposed := sorted({name.upper() for name in env.Env.model_fields if env.is_secret(name)} & {*variables}):
         raise ImproperlyConfigured(f"deploy/ecs holds values of secrets: {', '.join(exposed)}")
     if "REDIS_URL" not in secrets:
         raise ImproperlyConfigured("deploy/ecs must name REDIS_URL among the secrets: the image embeds no broker.")

@@ -122,7 +122,7 @@ class Command(BaseCommand):
             self._refuse_breaks()
         if options["release"]:
             describe(RELEASED, comments=False)
-            self._say(f"{RELEASED.relative_to(settings.BASE_DIR)} written")
+            self._say(f"{RELEASED.name} written")
         if options["wheel"]:
             self._say(f"{wheel.build(options['wheel'])} built")
 
@@ -134,7 +134,7 @@ class Command(BaseCommand):
         if set(found) - reasons:
             raise CommandError(
                 "Clients of the last release may break. Undo the changes marked NEW, or accept each in"
-                f" {ACCEPTED.relative_to(settings.BASE_DIR)}, one line: - `change`: reason"
+                f" docs/{ACCEPTED.name}, one line: - `change`: reason"
             )
         self._say("nothing new breaks clients of the last release")
 

