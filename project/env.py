@@ -129,6 +129,9 @@ class Env(BaseSettings):
         " two of one name while rotating.",
     )
     grpc_threads: int = Field(4, ge=1, le=64, description="Threads of each gRPC process.")
+    grpc_streams: int = Field(
+        4, ge=1, le=64, description="Answers a gRPC process streams at once, each in a thread beside GRPC_THREADS."
+    )
     grpc_max_calls: int = Field(
         100, ge=1, description="Calls a gRPC process takes at once, running and waiting; more: RESOURCE_EXHAUSTED."
     )

@@ -43,9 +43,10 @@ class Server:
         Raises AddressInUse, and ImproperlyConfigured when the domains' services cannot be served.
         """
         self._pool = ThreadPoolExecutor(settings.GRPC_THREADS, thread_name_prefix="grpc")
+        self._chain = chain()
         self._server = grpc.server(
             self._pool,
-            interceptors=[chain()],
+            interceptors=[self._chain],
             options=_options(share_port),
             maximum_concurrent_rpcs=settings.GRPC_MAX_CALLS,
         )
@@ -75,10 +76,15 @@ class Server:
         time.sleep(notice)
         self._server.stop(settings.GRPC_GRACE).wait()
         # A call that was cancelled just now has its thread for a moment more; one that never looks would keep it.
-        last = threading.Thread(target=self._pool.shutdown, daemon=True)
+        last = threading.Thread(target=self._wait_for_threads, daemon=True)
         last.start()
         last.join(LAST_WAIT)
         return not last.is_alive()
+
+    def _wait_for_threads(self) -> None:
+        for pool in (self._pool, self._chain.stream_threads):
+            if pool is not None:
+                pool.shutdown()
 
     def _bind(self, address: str) -> int:
         try:
@@ -105,7 +111,7 @@ def chain() -> Chain:
     """The interceptor that the settings ask for."""
     tokens = parse_tokens(settings.GRPC_TOKENS)
     authenticate = Authenticator(tokens, mutual_tls=bool(settings.GRPC_TLS_CLIENT_CA))
-    return Chain(authenticate, settings.GRPC_DEFAULT_DEADLINE)
+    return Chain(authenticate, settings.GRPC_DEFAULT_DEADLINE, streams=settings.GRPC_STREAMS)
 
 
 def serve(address: str, *, share_port: bool = False, stop: threading.Event | None = None) -> None:

@@ -188,6 +188,7 @@ CELERY_TIMEZONE = TIME_ZONE
 GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "project.rpc.register"}
 GRPC_TOKENS = ENV.grpc_tokens.get_secret_value()
 GRPC_THREADS = ENV.grpc_threads
+GRPC_STREAMS = ENV.grpc_streams
 GRPC_MAX_CALLS = ENV.grpc_max_calls
 GRPC_MAX_MESSAGE = ENV.grpc_max_message * 1024 * 1024
 GRPC_DEFAULT_DEADLINE = ENV.grpc_default_deadline

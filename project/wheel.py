@@ -135,7 +135,7 @@ def _modules() -> Iterator[tuple[Path, str]]:
     yield Path("common/remote.py"), (OWN / "remote.py").read_text()
     for name in COMMON:
         yield Path("common", name), (APPS / "common" / name).read_text()
-    for path in sorted(PROTOS.glob("**/*.py*")):
+    for path in sorted([*PROTOS.glob("**/*.py"), *PROTOS.glob("**/*.pyi")]):
         yield path.relative_to(settings.BASE_DIR), path.read_text()
     for domain in sorted(path.parent for path in APPS.glob("*/client.py")):
         yield Path(domain.name, "__init__.py"), elsewhere((domain / "public.py").read_text())

@@ -8,7 +8,7 @@ It keeps to the contract that `tests/test_contract.py` holds all implementations
 
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -27,7 +27,10 @@ from apps.common.actor import SYSTEM, Actor, require, staff
 from apps.common.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from apps.common.pages import Keyset, Page, bad_token, check_size
 
+_CENT = Decimal("0.01")
 _INT32 = 2**31 - 1
+_BLANK = "This field cannot be blank."
+_NEGATIVE = "Ensure this value is greater than or equal to 0."
 _GONE = (ReservationStatus.RELEASED, ReservationStatus.EXPIRED)
 
 
@@ -83,29 +86,29 @@ class Catalog:
             product = self.get_product(product_id)._replace(**values)
             _check(product)
             if product.version != version:
-                raise Aborted("The product was changed by somebody else.", reason="STALE_VERSION")
+                raise Aborted(
+                    "The product was changed by somebody else: read it again, then try again.", reason="STALE_VERSION"
+                )
             return self._write(product._replace(version=version + 1, updated_at=datetime.now(UTC)))
 
     def archive_product(self, actor: Actor, product_id: int, version: int) -> Product:
         return self.update_product(actor, product_id, version, ProductChanges(is_active=False))
 
     def reserve(self, key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservation:
-        wanted = _ordered(key, lines)
+        wanted = _checked(key, lines, seconds)
+        now = datetime.now(UTC)
         with self._lock:
-            found = self._reservations.get(key)
-            if found is not None and found.status is ReservationStatus.RELEASED:
-                raise FailedPrecondition("The reservation was released.", reason="RESERVATION_GONE")
-            if found is not None and found.lines != wanted:
-                raise AlreadyExists(
-                    "The key was used for other lines.", fields={"key": "was used"}, reason="KEY_REUSED"
-                )
+            found = self._existing(key, wanted)
             if found is None or found.status is ReservationStatus.EXPIRED:
                 self._take(wanted)
-                expires_at = datetime.now(UTC) + timedelta(seconds=seconds)
-                found = self._reservations[key] = Reservation(key, ReservationStatus.HELD, wanted, expires_at)
-            return found
+            elif found.status is ReservationStatus.COMMITTED or found.expires_at > now:
+                return found
+            held = Reservation(key, ReservationStatus.HELD, wanted, now + timedelta(seconds=seconds))
+            self._reservations[key] = held
+            return held
 
     def commit(self, key: str) -> Reservation:
+        _check_key(key)
         with self._lock:
             if key not in self._reservations:
                 raise NotFound("There is no such reservation.", reason="RESERVATION_NOT_FOUND")
@@ -115,6 +118,7 @@ class Catalog:
             return self._set(found, ReservationStatus.COMMITTED)
 
     def release(self, key: str) -> Reservation:
+        _check_key(key)
         with self._lock:
             unknown = Reservation(key, ReservationStatus.RELEASED, (), datetime.now(UTC))
             return self._give_back(self._reservations.get(key, unknown), ReservationStatus.RELEASED)
@@ -155,8 +159,16 @@ class Catalog:
                     fields={"sku": "is taken"},
                     reason="SKU_TAKEN",
                 )
-            self._products[product.id] = product._replace(price=product.price.quantize(Decimal("0.01")))
+            self._products[product.id] = product._replace(price=product.price.quantize(_CENT))
             return self._products[product.id]
+
+    def _existing(self, key: str, wanted: tuple[Line, ...]) -> Reservation | None:
+        found = self._reservations.get(key)
+        if found is not None and found.status is ReservationStatus.RELEASED:
+            raise FailedPrecondition("The reservation was released.", reason="RESERVATION_GONE")
+        if found is not None and found.lines != wanted:
+            raise AlreadyExists("The key was used for other lines.", fields={"key": "was used"}, reason="KEY_REUSED")
+        return found
 
     def _take(self, lines: Sequence[Line]) -> None:
         short = [line.product_id for line in lines if not self._has(line)]
@@ -180,7 +192,9 @@ class Catalog:
     def _move(self, lines: Sequence[Line], sign: int) -> None:
         for line in lines:
             product = self._products[line.product_id]
-            self._products[product.id] = product._replace(stock=product.stock + sign * line.quantity)
+            self._products[product.id] = product._replace(
+                stock=product.stock + sign * line.quantity, version=product.version + 1
+            )
 
     def _set(self, reservation: Reservation, status: ReservationStatus) -> Reservation:
         changed = self._reservations[reservation.key] = reservation._replace(status=status)
@@ -188,24 +202,54 @@ class Catalog:
 
 
 def _check(product: Product) -> None:
-    good = {
-        "sku": 1 <= len(product.sku) <= 64,
-        "name": 1 <= len(product.name) <= 200,
-        "description": len(product.description) <= 10_000,
-        "price": 0 <= product.price < 10**10 and product.price == product.price.quantize(Decimal("0.01")),
-        "currency": bool(re.fullmatch("[A-Z]{3}", product.currency)),
-        "stock": 0 <= product.stock <= _INT32,
-    }
-    for name in ("sku", "name", "description"):
-        good[name] = good[name] and "\0" not in getattr(product, name)
-    if not all(good.values()):
-        bad = {name: "cannot be accepted" for name, fine in good.items() if not fine}
-        raise InvalidArgument("Some values cannot be accepted.", fields=bad)
+    found: dict[str, str] = {}
+    for field, complaint in _complaints(product):
+        found.setdefault(field, complaint)
+    if found:
+        raise InvalidArgument("Some values cannot be accepted.", fields=found)
 
 
-def _ordered(key: str, lines: Sequence[Line]) -> tuple[Line, ...]:
+def _complaints(product: Product) -> Iterator[tuple[str, str]]:
+    for field, most in (("sku", 64), ("name", 200), ("description", 10_000)):
+        yield from ((field, complaint) for complaint in _of_text(getattr(product, field), field, most))
+    if not re.fullmatch("[A-Z]{3}", product.currency):
+        yield "currency", "Three capital letters, as in ISO 4217." if product.currency else _BLANK
+    yield from (("price", complaint) for complaint in _of_price(product.price))
+    if product.stock < 0:
+        yield "stock", _NEGATIVE
+    if product.stock > _INT32:
+        yield "stock", f"Ensure this value is less than or equal to {_INT32}."
+
+
+def _of_text(text: str, field: str, most: int) -> Iterator[str]:
+    if not text and field != "description":
+        yield _BLANK
+    if "\0" in text:
+        yield "Null characters are not allowed."
+    if len(text) > most:
+        yield f"Ensure this value has at most {most} characters (it has {len(text)})."
+
+
+def _of_price(price: Decimal) -> Iterator[str]:
+    if not price.is_finite():
+        yield "Enter a number."
+    elif price >= 10**10:
+        yield "Ensure that there are no more than 12 digits in total."
+    elif price != price.quantize(_CENT):
+        yield "Ensure that there are no more than 2 decimal places."
+    elif price < 0:
+        yield _NEGATIVE
+
+
+def _check_key(key: str) -> None:
     if not 1 <= len(key) <= 64 or "\0" in key:
         raise InvalidArgument("The key cannot be used.", fields={"key": "must have 1 to 64 characters, none NUL"})
+
+
+def _checked(key: str, lines: Sequence[Line], seconds: int) -> tuple[Line, ...]:
+    _check_key(key)
+    if not 1 <= seconds <= 86_400:
+        raise InvalidArgument("It cannot be held so long.", fields={"seconds": "must be between 1 and 86400"})
     if not 1 <= len(lines) <= 100 or len({line.product_id for line in lines}) < len(lines):
         raise InvalidArgument("The lines cannot be used.", fields={"lines": "1 to 100, each product once"})
     if any(not 1 <= line.quantity <= 10_000 for line in lines):

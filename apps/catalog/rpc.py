@@ -21,6 +21,7 @@ from protos.catalog.v1 import catalog_pb2_grpc
 MAX_IDS = 500
 DEFAULT_PAGE_SIZE = 50
 CHUNK = 500  # products a streamed message
+MAX_BYTES = 2 << 20  # of a streamed message; clients receive 4 MiB unless they are told otherwise
 DEFAULT_HELD = 900  # seconds
 CHANGEABLE = ("sku", "name", "description", "price", "stock", "is_active")
 
@@ -61,7 +62,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
         self, request: pb.StreamProductsRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.StreamProductsResponse]:
         for chunk in repository.iterate_products(chunk_size=CHUNK):
-            yield pb.StreamProductsResponse(products=map(product_message, chunk))
+            yield from _fitting(pb.StreamProductsResponse(products=map(product_message, chunk)))
 
     @allow(staff)
     def CreateProduct(
@@ -116,6 +117,16 @@ def _price(check: Violations, field: str, message: pb.CreateProductRequest | pb.
         return check.money(field, message.price)
     amount, _ = check.money(field, Money(currency_code="XXX", units=message.price.units, nanos=message.price.nanos))
     return amount, message.price.currency_code
+
+
+def _fitting(message: pb.StreamProductsResponse) -> Iterator[pb.StreamProductsResponse]:
+    """The message, in as many parts as it takes to be received by any client."""
+    if message.ByteSize() <= MAX_BYTES or len(message.products) == 1:
+        yield message
+        return
+    half = len(message.products) // 2
+    for part in (message.products[:half], message.products[half:]):
+        yield from _fitting(pb.StreamProductsResponse(products=part))
 
 
 def register(server: Any) -> None:

@@ -7,7 +7,7 @@ Each result is checked against the function's annotation, so that nothing but wh
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -29,7 +29,7 @@ from apps.common.grpc.testing import LocalChannel, serving
 
 WAYS = ("direct", "encoded", "served")
 CALLER = "monolith"
-TOKEN = "contract-token-0123456789"  # noqa: S105 - good for nothing but tests
+TOKEN = "contract-token-0123456789"  # noqa: S105 - of tests only
 
 PLAIN = (bool, int, float, str, bytes, Decimal, datetime, date, timedelta, NoneType)
 _SEQUENCES = (list, Sequence)
@@ -56,24 +56,28 @@ def reached(package: str, way: str) -> Iterator[Functions]:
     if way == "direct":
         yield Functions(import_module(f"{package}.public"))
         return
+    domain = package.rpartition(".")[2]
     register = import_module(f"{package}.rpc").register
     chain = Chain(Authenticator(parse_tokens(f"{CALLER}:{TOKEN}")), default_deadline=30)
-    with patch.object(connection, "close_if_unusable_or_obsolete", lambda: None):
+    with patch.object(connection, "close_if_unusable_or_obsolete", lambda: None), ExitStack() as stack:
         if way == "encoded":
-            with _stubs("grpc://nowhere:1", lambda: LocalChannel(register, chain)):
-                yield Functions(import_module(f"{package}.client"))
+            stack.enter_context(_channel(domain, "grpc://nowhere:1", lambda: LocalChannel(register, chain)))
         else:
-            with _connection_for_all_threads(), serving(register, chain, threads=1) as address:
-                with _stubs(f"grpc://{address}"):
-                    yield Functions(import_module(f"{package}.client"))
+            stack.enter_context(_connection_for_all_threads())
+            address = stack.enter_context(serving(register, chain, threads=1))
+            stack.enter_context(_channel(domain, f"grpc://{address}"))
+        yield Functions(import_module(f"{package}.client"))
 
 
 @contextmanager
-def _stubs(url: str, connect: Callable[[], grpc.Channel] | None = None) -> Iterator[None]:
-    """Have every client module call this server."""
+def _channel(domain: str, url: str, connect: Callable[[], grpc.Channel] | None = None) -> Iterator[None]:
+    """Have the domain's client call this server."""
     channels: list[Channel] = []
+    stub_of_others = remote.stub
 
-    def stub(domain: str, contract: Any, kind: Callable[[grpc.Channel], Any]) -> Any:
+    def stub(name: str, contract: Any, kind: Callable[[grpc.Channel], Any]) -> Any:
+        if name != domain:
+            return stub_of_others(name, contract, kind)
         channels.append(Channel(url, contract, token=TOKEN, connect=connect))
         return kind(channels[-1])
 
@@ -88,7 +92,7 @@ def _stubs(url: str, connect: Callable[[], grpc.Channel] | None = None) -> Itera
 @contextmanager
 def _connection_for_all_threads() -> Iterator[None]:
     """The server's thread works in the test's transaction, while the test waits for it."""
-    shared = connection._connection  # type: ignore[attr-defined]
+    shared = connections["default"]
 
     def enter(**_: Any) -> None:
         connections["default"] = shared

@@ -71,17 +71,17 @@ class Task(celery.Task):  # type: ignore[type-arg]
         return self.AsyncResult(task_id)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        message = self.request
+        message, task_id = self.request, self.request.id
         headers = message.headers or {}
-        if message.id is None or not headers.get("queued"):
+        if task_id is None or not headers.get("queued"):
             return super().__call__(*args, **kwargs)
         call.start(headers.get("request_id"))
         call.set_actor(SYSTEM)
-        start = _patiently(lambda: queue.begin(message.id, message.retries))
+        start = _patiently(lambda: queue.begin(task_id, message.retries))
         if start:
-            with running.kept(message.id, start, self._seconds()):
+            with running.kept(task_id, start, self._seconds()):
                 self._run_logged(args, kwargs)
-            _patiently(lambda: queue.finish(message.id))
+            _patiently(lambda: queue.finish(task_id))
         return None
 
     def _run_logged(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -124,7 +124,7 @@ def once() -> Iterator[None]:
     is not tried again. For effects outside of this database (mail, another service) it cannot help: have them before
     it, with a key the other side knows, or enqueue a task of their own inside it.
     """
-    message = current_task.request if current_task else None
+    message: Any = current_task.request if current_task else None
     queued = message is not None and bool((message.headers or {}).get("queued"))
     if queued and getattr(message, "effect_is_written", False):
         raise RuntimeError("A task has one once(): by the second, the queue has forgotten it.")

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 
 from apps.common.actor import of_user
 from apps.common.admin import ReadOnlyAdmin
-from apps.common.errors import DomainError
+from apps.common.errors import DomainError, InvalidArgument
 from apps.orders import models, services
 
 
@@ -71,6 +71,9 @@ class OrderAdmin(ReadOnlyAdmin):
             try:
                 services.cancel_order(of_user(request.user), order_id, request.POST.get("reason", ""))
                 cancelled += 1
+            except InvalidArgument as error:  # the reason, which all of them share
+                self.message_user(request, error.message, messages.ERROR)
+                break
             except DomainError as error:
                 self.message_user(request, f"Order {order_id}: {error.message}", messages.ERROR)
         self.message_user(request, f"{cancelled} cancelled.")

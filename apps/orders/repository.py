@@ -65,6 +65,7 @@ def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines:
             row = models.Order.objects.create(
                 customer_id=customer_id,
                 status=OrderStatus.PENDING,
+                total=Decimal("0.00"),
                 key=key,
                 fingerprint=fingerprint,
                 created_at=now,

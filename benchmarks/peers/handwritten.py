@@ -40,9 +40,8 @@ def answered(view: Callable[[Any], Any]) -> Callable[[HttpRequest], HttpResponse
 
 
 def single(asked: Any) -> Any:
-    row = Product.objects.filter(pk=int(asked["id"])).values(*SINGLE).first()
-    if row is not None:
-        row["id"] = str(row["id"])
+    row = Product.objects.values(*SINGLE).get(pk=int(asked["id"]))
+    row["id"] = str(row["id"])
     return {"product": row}
 
 

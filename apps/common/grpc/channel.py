@@ -209,6 +209,7 @@ def _connector(url: str, contract: FileDescriptor, tls: Tls) -> Callable[[], grp
     target, secure = endpoint(url)
     options = [
         ("grpc.service_config", service_config(contract)),
+        ("grpc.max_receive_message_length", -1),  # a page of long texts may exceed gRPC's 4 MiB
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
     ]

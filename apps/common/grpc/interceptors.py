@@ -11,6 +11,8 @@
 
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, NoReturn, TypeAlias
 
 import grpc
@@ -35,11 +37,16 @@ log = structlog.get_logger("grpc")
 
 
 class Chain(grpc.ServerInterceptor):
-    """The one interceptor of the server. Health checks pass it by: they come every second, without a token."""
+    """The one interceptor of the server. Health checks pass it by: they come every second, without a token.
 
-    def __init__(self, authenticate: Authenticator, default_deadline: float) -> None:
+    `streams` is how many answers are streamed at once, each in a thread of its own; 0 takes the server's threads.
+    A stream lasts as long as its reader likes, and must not keep the short calls waiting.
+    """
+
+    def __init__(self, authenticate: Authenticator, default_deadline: float, *, streams: int = 0) -> None:
         self.authenticate = authenticate
         self.default_deadline = default_deadline  # seconds
+        self.stream_threads = ThreadPoolExecutor(streams, thread_name_prefix="grpc-stream") if streams else None
         self._methods: dict[str, Handler] = {}
 
     def intercept_service(
@@ -51,6 +58,8 @@ class Chain(grpc.ServerInterceptor):
         if known is not None:
             return known
         handler = continuation(details)
+        if handler is None:
+            access_log.info("call", method=details.method[:100], code="UNIMPLEMENTED")
         if handler is None or details.method.startswith(HEALTH):
             return handler
         wrapped = self._methods[details.method] = _Method(self, details.method, handler).handler()
@@ -78,7 +87,10 @@ class _Method:
             (True, True): grpc.stream_stream_rpc_method_handler,
         }
         kind = kinds[self.inner.request_streaming, self.inner.response_streaming]
-        answer = self.answer_stream if self.inner.response_streaming else self.answer
+        answer: Any = self.answer
+        if self.inner.response_streaming:
+            answer = partial(self.answer_stream)
+            answer.experimental_thread_pool = self.chain.stream_threads  # grpc looks for it here
         return kind(answer, response_serializer=self.inner.response_serializer)
 
     def answer(self, request: Any, context: grpc.ServicerContext) -> Any:

@@ -36,12 +36,15 @@ def serving(
         yield f"127.0.0.1:{port}"
     finally:
         server.stop(0).wait()
-        _close_connections(pool, threads)
-        pool.shutdown()
+        for each in (pool, getattr(interceptor, "stream_threads", None)):
+            if each is not None:
+                _close_connections(each)
+                each.shutdown()
 
 
-def _close_connections(pool: ThreadPoolExecutor, threads: int) -> None:
+def _close_connections(pool: ThreadPoolExecutor) -> None:
     """Let go of the test database in every thread, so that it can be dropped."""
+    threads = pool._max_workers
     together = threading.Barrier(threads)
 
     def close() -> None:

@@ -28,8 +28,8 @@ if _version_not_supported:
 class OrderServiceStub:
     """Who bought what at which price, and what became of it.
 
-    A call needs a service token and, but for GetOrder and ListOrders, the user on whose behalf it is made:
-    see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
+    Every call needs a service token. Placing, listing and cancelling are done on behalf of a user, whom the metadata
+    `x-actor` names: see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
     """
 
     def __init__(self, channel):
@@ -68,8 +68,8 @@ class OrderServiceStub:
 class OrderServiceServicer:
     """Who bought what at which price, and what became of it.
 
-    A call needs a service token and, but for GetOrder and ListOrders, the user on whose behalf it is made:
-    see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
+    Every call needs a service token. Placing, listing and cancelling are done on behalf of a user, whom the metadata
+    `x-actor` names: see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
     """
 
     def PlaceOrder(self, request, context):
@@ -146,8 +146,8 @@ def add_OrderServiceServicer_to_server(servicer, server):
 class OrderService:
     """Who bought what at which price, and what became of it.
 
-    A call needs a service token and, but for GetOrder and ListOrders, the user on whose behalf it is made:
-    see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
+    Every call needs a service token. Placing, listing and cancelling are done on behalf of a user, whom the metadata
+    `x-actor` names: see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
     """
 
     @staticmethod

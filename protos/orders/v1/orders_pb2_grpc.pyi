@@ -29,8 +29,8 @@ GRPC_VERSION: str
 class OrderServiceStub:
     """Who bought what at which price, and what became of it.
 
-    A call needs a service token and, but for GetOrder and ListOrders, the user on whose behalf it is made:
-    see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
+    Every call needs a service token. Placing, listing and cancelling are done on behalf of a user, whom the metadata
+    `x-actor` names: see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
     """
 
     @_typing.overload
@@ -53,8 +53,8 @@ class OrderServiceStub:
 class OrderServiceAsyncStub(OrderServiceStub):
     """Who bought what at which price, and what became of it.
 
-    A call needs a service token and, but for GetOrder and ListOrders, the user on whose behalf it is made:
-    see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
+    Every call needs a service token. Placing, listing and cancelling are done on behalf of a user, whom the metadata
+    `x-actor` names: see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -73,8 +73,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who bought what at which price, and what became of it.
 
-    A call needs a service token and, but for GetOrder and ListOrders, the user on whose behalf it is made:
-    see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
+    Every call needs a service token. Placing, listing and cancelling are done on behalf of a user, whom the metadata
+    `x-actor` names: see docs/grpc.md. A user sees own orders only; others are NOT_FOUND.
     """
 
     @_abc_1.abstractmethod

@@ -1,0 +1,83 @@
+"""The fake keeps the contract: the tests of `test_contract`, with a catalog in memory in the database's place."""
+
+from decimal import Decimal
+from itertools import count
+from types import SimpleNamespace
+
+import pytest
+
+from apps.catalog import fake
+from apps.catalog.entities import Line, ProductDraft, ReservationStatus
+from apps.catalog.tests import test_contract
+from apps.catalog.tests.factories import CREATED
+from apps.catalog.tests.test_contract import *  # noqa: F403
+from apps.common.actor import SYSTEM
+from apps.common.errors import FailedPrecondition
+from apps.common.seam_testing import Functions
+
+# These are about how the call travels, not about the catalog.
+del test_who_acts_in_which_request_and_how_long_it_may_take_arrive  # noqa: F821
+del test_a_deadline_that_has_passed_ends_what_has_to_be_waited_for  # noqa: F821
+del test_what_a_function_says_it_answers_is_checked  # noqa: F821
+
+pytestmark = []  # no database
+
+
+class Factory:
+    """ProductFactory's twin, for the fake."""
+
+    def __init__(self, shop):
+        self.shop = shop
+        self.numbers = count()
+
+    def __call__(self, is_active=True, price=Decimal("19.90"), name=None):
+        number = next(self.numbers)
+        draft = ProductDraft(f"SKU-{number}", name or f"Product {number}", Decimal(price), "Made of oak.", "EUR", 10)
+        product = self.shop.create_product(SYSTEM, draft)
+        product = product._replace(is_active=is_active, created_at=CREATED, updated_at=CREATED)
+        self.shop._products[product.id] = product
+        return product
+
+    def create_batch(self, number):
+        return [self() for _ in range(number)]
+
+
+@pytest.fixture
+def shop(monkeypatch):
+    shop = fake.Catalog()
+    stored = SimpleNamespace(
+        get_product=shop.get_product,
+        list_products=shop.list_products,
+        upsert_products=lambda drafts: [shop.create_product(SYSTEM, draft) for draft in drafts],
+        iterate_products=lambda: [list(shop._products.values())],
+    )
+    monkeypatch.setattr(test_contract, "repository", stored)
+    monkeypatch.setattr(test_contract, "ProductFactory", Factory(shop))
+    return shop
+
+
+@pytest.fixture
+def catalog(shop):
+    return Functions(shop)
+
+
+@pytest.fixture
+def product(shop):
+    return test_contract.ProductFactory()
+
+
+def test_a_reservation_that_has_run_out(shop, product):
+    shop.reserve("k", [Line(product.id, 10)])
+    shop.expire("k")
+
+    assert shop.get_product(product.id).stock == 10
+    with pytest.raises(FailedPrecondition, match="expired"):
+        shop.commit("k")
+    assert shop.reserve("k", [Line(product.id, 10)]).status is ReservationStatus.HELD
+
+
+def test_it_begins_with_what_it_is_given():
+    shop = fake.Catalog([ProductDraft("OAK-1", "Oak Chair", Decimal("19.9"), stock=3)])
+
+    (chair,) = shop.list_products().items
+    assert chair[1:9] == ("OAK-1", "Oak Chair", "", Decimal("19.90"), "EUR", 3, True, 1)

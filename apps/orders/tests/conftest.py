@@ -1,0 +1,94 @@
+"""The tests of orders run with a catalog that is here or elsewhere: products and stock are seen by its functions."""
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+
+from apps.accounts.tests.factories import StaffFactory, UserFactory
+from apps.catalog import public as catalog
+from apps.common.actor import SYSTEM, Actor
+from apps.orders import models
+
+
+class Stock:
+    """Products of this test, in a catalog that may hold others."""
+
+    def __call__(self, quantity=10, price="19.90", name="Oak Chair", currency="EUR"):
+        draft = catalog.ProductDraft(uuid4().hex, name, Decimal(price), currency=currency, stock=quantity)
+        return catalog.create_product(SYSTEM, draft)
+
+    def left(self, product):
+        return catalog.get_product(product.id).stock
+
+    def archive(self, product):
+        catalog.archive_product(SYSTEM, product.id, product.version)
+
+
+class Down:
+    """Breaks a function of the catalog: before it has its effect, or after it, when only the answer is lost."""
+
+    def __init__(self, monkeypatch):
+        self.monkeypatch = monkeypatch
+        self.works = {name: getattr(catalog, name) for name in ("get_products", "reserve", "commit", "release")}
+
+    def __call__(self, name, error, *, after_effect=False):
+        def broken(*args, **kwargs):
+            if after_effect:
+                self.works[name](*args, **kwargs)
+            raise error
+
+        self.monkeypatch.setattr(catalog, name, broken)
+
+    def no_more(self):
+        for name, works in self.works.items():
+            self.monkeypatch.setattr(catalog, name, works)
+
+
+@pytest.fixture
+def stock():
+    return Stock()
+
+
+@pytest.fixture
+def catalog_fails(monkeypatch):
+    return Down(monkeypatch)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """The names of the catalog's functions that were called."""
+    made = []
+
+    def counted(name, function):
+        return lambda *args, **kwargs: made.append(name) or function(*args, **kwargs)
+
+    for name in ("get_product", "get_products", "reserve", "commit", "release"):
+        monkeypatch.setattr(catalog, name, counted(name, getattr(catalog, name)))
+    return made
+
+
+@pytest.fixture
+def customer():
+    return Actor(user_id=UserFactory().id)
+
+
+@pytest.fixture
+def other():
+    return Actor(user_id=UserFactory().id)
+
+
+@pytest.fixture
+def clerk():
+    return Actor(user_id=StaffFactory().id, is_staff=True)
+
+
+@pytest.fixture
+def history():
+    """An order's transitions, as text."""
+
+    def of(order):
+        rows = models.Transition.objects.filter(order_id=order.id).order_by("id")
+        return [f"{row} by {row.actor}{f': {row.reason}' if row.reason else ''}" for row in rows]
+
+    return of

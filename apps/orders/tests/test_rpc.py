@@ -1,0 +1,193 @@
+from decimal import Decimal
+
+import grpc
+import pytest
+from django.db import connection
+from google.type.money_pb2 import Money
+
+from apps.common.actor import Actor
+from apps.common.grpc import assertion
+from apps.common.grpc.auth import Authenticator, parse_tokens
+from apps.common.grpc.errors import from_call
+from apps.common.grpc.interceptors import Chain
+from apps.common.grpc.testing import LocalChannel
+from apps.orders import models, repository, rpc, services, wire
+from apps.orders.entities import Line, OrderStatus
+from apps.orders.tests.factories import OrderFactory
+from protos.orders.v1 import orders_pb2 as pb
+from protos.orders.v1 import orders_pb2_grpc
+
+pytestmark = pytest.mark.django_db
+
+SERVICE = pb.DESCRIPTOR.services_by_name["OrderService"]
+TOKEN = "shop-token-0123456789"
+AS_SHOP = (("authorization", f"Bearer {TOKEN}"),)
+ITSELF = None  # the shop, on nobody's behalf
+NOT_FOUND = ("NOT_FOUND", "ORDER_NOT_FOUND", {})
+DENIED = ("PERMISSION_DENIED", "PERMISSION_DENIED", {})
+
+
+class Client:
+    """Calls a method by its name, as the shop, on somebody's behalf."""
+
+    def __init__(self):
+        channel = LocalChannel(rpc.register, Chain(Authenticator(parse_tokens(f"shop:{TOKEN}")), default_deadline=30))
+        self.stub = orders_pb2_grpc.OrderServiceStub(channel)
+
+    def __call__(self, method, actor=ITSELF, metadata=AS_SHOP, **fields):
+        request = getattr(pb, SERVICE.methods_by_name[method].input_type.name)(**fields)
+        if actor:
+            signed = assertion.sign(actor, f"/{SERVICE.full_name}/{method}", assertion.key_of(TOKEN))
+            metadata = (*AS_SHOP, (assertion.METADATA_KEY, signed))
+        return getattr(self.stub, method)(request, metadata=metadata)
+
+    def refusal(self, method, actor=ITSELF, metadata=AS_SHOP, **fields):
+        with pytest.raises(grpc.RpcError) as failed:
+            self(method, actor, metadata, **fields)
+        error = from_call(failed.value, "orders")
+        return (error.code, error.reason, error.fields) if error else (failed.value.code().name,)
+
+
+@pytest.fixture(autouse=True)
+def _connection_of_the_test(monkeypatch):
+    """A call gives back its thread's connection; here that is the test's own, with its open transaction."""
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
+
+
+@pytest.fixture
+def call():
+    return Client()
+
+
+@pytest.fixture
+def order(stock, customer):
+    return services.place_order(customer, [Line(stock().id, 3)], "order")
+
+
+@pytest.mark.parametrize("method", SERVICE.methods_by_name)
+def test_every_method_needs_a_token(call, method):
+    wrong = (("authorization", "Bearer wrong-token-0123456789"),)
+
+    assert call.refusal(method, metadata=())[0] == "UNAUTHENTICATED"
+    assert call.refusal(method, metadata=wrong)[0] == "UNAUTHENTICATED"
+
+
+def test_an_order_is_placed_for_a_user(call, stock, customer):
+    product = stock()
+
+    order = call("PlaceOrder", customer, key="k1", lines=[pb.Line(product_id=product.id, quantity=3)]).order
+
+    assert wire.order_entity(order) == repository.get_order(order.id)
+    assert (order.customer_id, order.status) == (customer.user_id, pb.ORDER_STATUS_PLACED)
+    assert order.total == Money(currency_code="EUR", units=59, nanos=700_000_000)
+    assert models.Transition.objects.filter(order_id=order.id).first().actor == f"user:{customer.user_id}"
+    assert stock.left(product) == 7
+
+
+def test_the_same_key_over_grpc_and_directly_is_one_order(call, stock, customer):
+    product = stock()
+    lines = [pb.Line(product_id=product.id, quantity=1)]
+
+    first, second = (call("PlaceOrder", customer, key="k1", lines=lines).order for _ in range(2))
+    third = services.place_order(customer, [Line(product.id, 1)], "k1")
+    lines[0].quantity = 2
+    reused = call.refusal("PlaceOrder", customer, key="k1", lines=lines)
+
+    assert first == second == wire.order_message(third)
+    assert reused == ("ALREADY_EXISTS", "KEY_REUSED", {"key": "was used"})
+    assert stock.left(product) == 9
+
+
+def test_a_pending_order_has_no_total_and_no_prices(call, customer):
+    order = OrderFactory(
+        customer_id=customer.user_id,
+        status=OrderStatus.PENDING,
+        total=0,
+        currency="",
+        line__name="",
+        line__unit_price=0,
+    )
+
+    message = call("GetOrder", customer, id=order.id).order
+    (lines,) = call("BatchGetLines", order_ids=[order.id]).orders
+
+    assert not message.HasField("total")
+    assert not lines.lines[0].HasField("unit_price")
+    assert wire.order_entity(message) == repository.get_order(order.id)
+    assert wire.order_entity(message).total == Decimal("0.00")
+
+
+@pytest.mark.parametrize("who", ["other", "clerk", "visitor", "itself"])
+def test_an_order_over_grpc_is_its_customers_and_staffs(call, order, customer, request, who):
+    actors = {"visitor": Actor(for_visitor=True), "itself": ITSELF}
+    actor = actors[who] if who in actors else request.getfixturevalue(who)
+    refused = {"other": NOT_FOUND, "visitor": DENIED}.get(who)
+
+    assert call("GetOrder", customer, id=order.id).order == wire.order_message(order)
+    assert call.refusal("GetOrder", customer, id=5) == NOT_FOUND
+    assert call.refusal("CancelOrder", customer, id=5, reason="No.") == NOT_FOUND
+    if refused:
+        assert call.refusal("GetOrder", actor, id=order.id) == refused
+        assert call.refusal("CancelOrder", actor, id=order.id, reason="No.") == refused
+        assert repository.get_order(order.id) == order
+    else:
+        assert call("GetOrder", actor, id=order.id).order == wire.order_message(order)
+        cancelled = call("CancelOrder", actor, id=order.id, reason="No.").order
+        assert cancelled == wire.order_message(repository.get_order(order.id))
+        assert cancelled.status == pb.ORDER_STATUS_CANCELLED
+
+
+@pytest.mark.parametrize("actor", [ITSELF, Actor(for_visitor=True)])
+def test_who_is_no_user_places_and_lists_nothing(call, stock, actor):
+    lines = [pb.Line(product_id=stock().id, quantity=1)]
+
+    assert call.refusal("PlaceOrder", actor, key="k1", lines=lines) == DENIED
+    assert call.refusal("ListOrders", actor) == DENIED
+    assert not models.Order.objects.exists()
+
+
+@pytest.mark.parametrize("size", [2, 50])
+def test_own_orders_are_listed_in_one_query(call, customer, other, django_assert_num_queries, size):
+    orders = OrderFactory.create_batch(51, customer_id=customer.user_id)
+
+    with django_assert_num_queries(1):
+        page = call("ListOrders", customer, page_size=size)
+
+    assert [order.id for order in page.orders] == [order.id for order in orders[::-1][:size]]
+    assert page.total == 0
+    assert call("ListOrders", customer, page_size=1, with_total=True).total == 51
+    assert len(call("ListOrders", customer).orders) == 20
+    assert list(call("ListOrders", other).orders) == []
+
+
+def test_lines_of_many_orders_in_one_query(call, django_assert_num_queries):
+    ids = [OrderFactory().id for _ in range(3)]
+
+    with django_assert_num_queries(1):
+        answer = call("BatchGetLines", order_ids=[*ids, 5])
+
+    found = {order.order_id: list(map(wire.line_entity, order.lines)) for order in answer.orders}
+    assert found == repository.get_lines([*ids, 5])
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "fields"),
+    [
+        ("ListOrders", {"page_size": -1}, {"page_size": "must be between 0 and 500"}),
+        ("ListOrders", {"page_size": 501}, {"page_size": "must be between 0 and 500"}),
+        ("ListOrders", {"page_token": "x"}, {"page_token": "not a token of this list"}),
+        ("BatchGetLines", {"order_ids": range(501)}, {"order_ids": "must have 0 to 500 elements, not 501"}),
+        ("PlaceOrder", {"key": "k"}, {"lines": "must be 1 to 100, each product once"}),
+    ],
+)
+def test_a_bad_request_is_refused_field_by_field(call, customer, method, given, fields):
+    assert call.refusal(method, customer, **given)[2] == fields
+    assert not models.Order.objects.exists()
+
+
+def test_a_rejected_order_is_not_cancelled(call, customer):
+    order = OrderFactory(customer_id=customer.user_id, status=OrderStatus.REJECTED)
+
+    refused = call.refusal("CancelOrder", customer, id=order.id, reason="No.")
+
+    assert refused == ("FAILED_PRECONDITION", "ORDER_NOT_CANCELLABLE", {})

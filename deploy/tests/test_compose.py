@@ -1,0 +1,76 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from deploy import healthcheck, make_secrets
+from project import env
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+COMPOSE = (ROOT / "docker-compose.yml").read_text()
+
+
+def test_every_variable_of_the_compose_file_is_one_the_settings_read():
+    block = COMPOSE.partition("environment: &environment\n")[2].partition("  depends_on")[0]
+    names = re.findall(r"^    ([A-Z_]+):", block, re.MULTILINE)
+
+    assert len(names) == 13
+    assert {name.lower() for name in names} <= set(env.Env.model_fields)
+
+
+def test_no_secret_stands_in_the_compose_file():
+    for name in filter(env.is_secret, env.Env.model_fields):
+        values = re.findall(rf"^ +{name.upper()}: *(.*)$", COMPOSE, re.MULTILINE)
+        assert set(values) <= {"", "${REDIS_URL:-redis://redis:6379/0}"}
+
+
+def test_a_role_gets_longer_to_stop_than_it_drains():
+    periods = {
+        role: int(re.search(rf"command: \[{role}\]\n    stop_grace_period: (\d+)s", COMPOSE)[1])
+        for role in ("web", "grpc", "worker")
+    }
+    default = {name: env.Env.model_fields[name].default for name in ("web_grace", "grpc_grace", "worker_grace")}
+
+    assert periods["web"] > default["web_grace"]
+    assert periods["grpc"] > default["grpc_grace"] + 3
+    assert periods["worker"] > default["worker_grace"]
+
+
+def test_secrets_are_made_once_and_are_what_the_settings_accept(tmp_path, monkeypatch):
+    for name in env.Env.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("ALLOWED_HOSTS", "localhost")
+
+    assert make_secrets.make(tmp_path) == ["postgres_password", "database_url", "secret_key", "grpc_tokens"]
+    password = (tmp_path / "postgres_password").read_text()
+    assert env.load().database_url.get_secret_value() == f"postgres://backend:{password}@postgres:5432/backend"
+    assert make_secrets.make(tmp_path) == []
+
+
+def test_the_environment_wins_over_the_folder_of_secrets(tmp_path, monkeypatch):
+    make_secrets.make(tmp_path)
+    monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "postgres://u:p@other/name")
+    monkeypatch.setenv("DEBUG", "1")
+
+    assert env.load().database_url.get_secret_value() == "postgres://u:p@other/name"
+
+
+@pytest.mark.parametrize(
+    ("command_line", "role"),
+    [
+        ("/usr/bin/tini\0--\0deploy/entrypoint.sh\0web\0", "web"),
+        ("/sbin/docker-init\0--\0/usr/bin/tini\0--\0deploy/entrypoint.sh\0grpc\0--processes\0002\0", "grpc"),
+        ("/bin/sh\0", ""),
+    ],
+)
+def test_the_health_check_knows_its_role(command_line, role):
+    assert healthcheck.role(command_line) == role
+
+
+def test_a_server_that_is_away_is_not_healthy(monkeypatch, capsys):
+    monkeypatch.setenv("PORT", "1")
+    monkeypatch.setenv("GRPC_PORT", "1")
+
+    assert [healthcheck.healthy(role) for role in ("web", "grpc", "all", "worker")] == [False, False, False, True]

@@ -1,0 +1,156 @@
+"""deploy/nginx in front of a web and a gRPC server that answer with what has reached them."""
+
+import http.server
+import json
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+FOLDER = Path(__file__).resolve().parent.parent / "nginx"
+NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="needs nginx")
+
+
+class Echo(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        body = json.dumps({"path": self.path, "headers": {k.lower(): v for k, v in self.headers.items()}}).encode()
+        body += b" " * 2000
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET  # noqa: N815
+
+    def log_message(self, *args):
+        pass
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def web():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def rpc():
+    server = grpc.server(ThreadPoolExecutor(2))
+    health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    yield port
+    server.stop(None)
+
+
+@pytest.fixture(scope="module")
+def front(tmp_path_factory, web, rpc):
+    """The ports at which nginx listens: HTTP, gRPC, and gRPC to a server that is away."""
+    folder = tmp_path_factory.mktemp("nginx")
+    ports = free_port(), free_port()
+    text = (FOLDER / "nginx.conf").read_text()
+    for old, new in (
+        ("listen 8080", f"listen 127.0.0.1:{ports[0]}"),
+        ("listen 50051", f"listen 127.0.0.1:{ports[1]}"),
+        ("/tmp/nginx.pid", f"{folder}/nginx.pid"),
+        ("/dev/stderr", f"{folder}/error.log"),
+        ("/dev/stdout", f"{folder}/access.log"),
+        ("worker_processes auto", "worker_processes 1"),
+    ):
+        assert old in text
+        text = text.replace(old, new)
+    (folder / "nginx.conf").write_text(text)
+    upstreams = (FOLDER / "upstreams.conf").read_text()
+    upstreams = upstreams.replace("web:8000", f"127.0.0.1:{web}").replace("grpc:50051", f"127.0.0.1:{rpc}")
+    (folder / "upstreams.conf").write_text(upstreams)
+    command = [NGINX, "-p", str(folder), "-c", "nginx.conf"]
+    subprocess.run([*command, "-t"], check=True, capture_output=True)
+    server = subprocess.Popen([*command, "-g", "daemon off;"])
+    for _ in range(100):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", ports[0])) == 0:
+                break
+        time.sleep(0.05)
+    yield ports
+    server.terminate()
+    server.wait(10)
+
+
+def ask(front, path="/graphql", data=None, **headers):
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(f"http://127.0.0.1:{front[0]}{path}", data=data, headers=names)
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)["headers"]
+
+
+def test_nothing_that_a_client_writes_about_itself_is_handed_on(front):
+    said = {
+        "X_Forwarded_For": "198.51.100.1",
+        "X_Forwarded_Proto": "https",
+        "X_Forwarded_Host": "evil.example",
+        "Forwarded": "for=198.51.100.1",
+    }
+    seen = ask(front, **said)
+
+    assert (seen["x-forwarded-for"], seen["x-forwarded-proto"]) == ("127.0.0.1", "http")
+    assert not {"x-forwarded-host", "forwarded"} & set(seen)
+
+
+def test_a_request_id_is_handed_on_or_made(front):
+    assert ask(front, X_Request_ID="abc-123.DEF")["x-request-id"] == "abc-123.DEF"
+    assert len(ask(front)["x-request-id"]) == 32
+    assert len(ask(front, X_Request_ID='a" b')["x-request-id"]) == 32
+
+
+def test_the_host_stays_with_its_port(front):
+    assert ask(front)["host"] == f"127.0.0.1:{front[0]}"
+
+
+def test_a_body_that_is_too_large_goes_no_further(front):
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask(front, data=b"x" * (2 * 2**20 + 1))
+
+    assert refused.value.code == 413
+
+
+def test_answers_are_compressed(front):
+    request = urllib.request.Request(f"http://127.0.0.1:{front[0]}/graphql", headers={"Accept-Encoding": "gzip"})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+
+
+def test_what_is_wrong_inside_is_not_told_outside(front):
+    assert ask(front, "/health/live")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        ask(front, "/health/ready")
+
+    assert refused.value.code == 404
+
+
+def test_grpc_calls_go_through(front):
+    with grpc.insecure_channel(f"127.0.0.1:{front[1]}") as channel:
+        answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING

@@ -1,0 +1,157 @@
+"""Streams: as fast as their reader, in bounded memory, and in nobody's way."""
+
+import threading
+import time
+import tracemalloc
+
+import grpc
+import pytest
+from django.db import connection
+
+from apps.catalog import repository, rpc
+from apps.catalog.entities import ProductDraft
+from apps.catalog.tests.factories import ProductFactory
+from apps.common.grpc.auth import Authenticator, parse_tokens
+from apps.common.grpc.interceptors import Chain
+from apps.common.grpc.testing import LocalChannel, serving
+from apps.common.tests import probe
+from protos.catalog.v1 import catalog_pb2 as pb
+from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
+
+ROW = ProductDraft("", "Oak Chair", price=1, description="Made of oak. " * 10)
+BLOCK = probe.Text(text="x" * 65536)
+
+
+def chain(streams=1):
+    return Chain(Authenticator(parse_tokens(f"shop:{probe.TOKEN}")), 30, streams=streams)
+
+
+@pytest.fixture
+def stub():
+    """The probe, served by one thread for calls and one for streams."""
+    with serving(probe.register, chain(), threads=1) as address, grpc.insecure_channel(address) as channel:
+        yield probe.Stub(channel)
+
+
+@pytest.fixture
+def endless(monkeypatch):
+    """The probe's stream: blocks without end. Yields a list that grows with each, and an event for its end."""
+    made, closed = [], threading.Event()
+
+    def act(request, context):
+        return blocks() if request.text == "stream" else request
+
+    def blocks():
+        try:
+            while True:
+                made.append(1)
+                yield BLOCK
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(act))
+    return made, closed
+
+
+def open_stream(stub, **options):
+    return stub.Stream(probe.Text(text="stream"), metadata=probe.bearer(), **options)
+
+
+def settled(made, seconds=10):
+    """How many were made, once no more are."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        before = len(made)
+        time.sleep(0.3)
+        if before and len(made) == before:
+            return before
+    raise AssertionError(f"{len(made)} made, and still going")
+
+
+def test_a_reader_that_stops_reading_stops_the_server(stub, endless):
+    made, _ = endless
+    stream = open_stream(stub)
+    next(stream)
+
+    assert settled(made) * len(BLOCK.text) < 16 << 20
+    for _ in range(settled(made)):
+        next(stream)
+    stream.cancel()
+
+
+def test_a_client_that_leaves_ends_the_work(stub, endless):
+    made, closed = endless
+    stream = open_stream(stub)
+    next(stream)
+    stream.cancel()
+
+    assert closed.wait(2)
+    assert settled(made) == len(made)
+
+
+def test_a_stream_that_nobody_reads_ends_at_its_deadline(stub, endless):
+    _, closed = endless
+    stream = open_stream(stub, timeout=0.5)
+    next(stream)
+
+    assert closed.wait(2)
+
+
+def test_a_stream_does_not_keep_short_calls_waiting(stub, endless):
+    made, _ = endless
+    stream = open_stream(stub)
+    next(stream)
+    settled(made)
+
+    assert stub.Write(probe.Text(text="hello"), metadata=probe.bearer(), timeout=2).text == "hello"
+    stream.cancel()
+
+
+def test_a_stream_beyond_the_last_thread_waits_for_its_turn(stub, endless):
+    first, second = open_stream(stub), open_stream(stub)
+    next(first)
+    threading.Timer(0.3, first.cancel).start()
+
+    assert next(second) == BLOCK
+    second.cancel()
+
+
+@pytest.fixture
+def catalog(monkeypatch):
+    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)  # it is the test's own
+    return CatalogServiceStub(LocalChannel(rpc.register, chain()))
+
+
+def messages(catalog):
+    return list(catalog.StreamProducts(pb.StreamProductsRequest(), metadata=probe.bearer()))
+
+
+@pytest.mark.django_db
+def test_no_message_is_larger_than_any_client_receives(catalog, monkeypatch):
+    monkeypatch.setattr(rpc, "MAX_BYTES", 1000)
+    rows = [ProductFactory(description="x" * 300) for _ in range(9)]
+    long = ProductFactory(description="x" * 2000)
+
+    sizes = [message.ByteSize() for message in messages(catalog)]
+    ids = [product.id for message in messages(catalog) for product in message.products]
+    assert ids == [row.id for row in (*rows, long)]
+    assert [size for size in sizes if size > 1000] == sizes[-1:]
+    assert len(sizes) < 10
+
+
+@pytest.mark.django_db
+def test_memory_does_not_grow_with_the_number_of_rows():
+    repository.upsert_products([ROW._replace(sku=f"S-{number}") for number in range(3000)])
+
+    def peak(rows):
+        tracemalloc.start()
+        chunks = repository.iterate_products(chunk_size=100)
+        seen = 0
+        while seen < rows:
+            seen += len(next(chunks))
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    peak(100)
+    assert peak(3000) < 1.5 * peak(300)
