@@ -26,20 +26,21 @@ from apps.common.pages import Page
 from apps.common.validation import validate
 
 _COLUMNS = Product._fields
+_PRODUCTS = models.Product.objects.values_list(*_COLUMNS)
 _CENT = Decimal("0.01")
 
 
 def get_product(product_id: int) -> Product:
     """Raises NotFound."""
-    row = models.Product.objects.filter(pk=product_id).values_list(*_COLUMNS).first()
-    if row is None:
+    found = get_products([product_id])
+    if product_id not in found:
         raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
-    return Product._make(row)
+    return found[product_id]
 
 
 def get_products(product_ids: Sequence[int]) -> dict[int, Product]:
     """The products by id, archived ones too, in one query; ids that do not exist are left out."""
-    rows = models.Product.objects.filter(pk__in=product_ids).values_list(*_COLUMNS)
+    rows = _PRODUCTS.filter(pk__in=product_ids)
     return {row[0]: Product._make(row) for row in rows}
 
 

@@ -7,7 +7,7 @@ import graphene
 from apps.catalog import public as catalog
 from apps.common import ids
 from apps.common.actor import allow, anyone, staff
-from apps.common.graphql import Connection, Decimal, Info, connection_type
+from apps.common.graphql import Connection, DateTime, Decimal, Info, connection_type
 
 ProductOrder = graphene.Enum.from_enum(catalog.ProductOrder)
 
@@ -22,8 +22,8 @@ class Product(graphene.ObjectType):
     stock = graphene.Int(required=True)
     is_active = graphene.Boolean(required=True, description="False once archived: readable, not sold.")
     version = graphene.Int(required=True, description="Send it back with an update.")
-    created_at = graphene.DateTime(required=True)
-    updated_at = graphene.DateTime(required=True)
+    created_at = DateTime(required=True)
+    updated_at = DateTime(required=True)
 
 
 ProductConnection = connection_type(Product)

@@ -3,7 +3,7 @@ from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 from django.db.models.signals import pre_migrate
 
-from apps.common import ids
+from apps.common import ids, postgresql
 
 
 class InfraConfig(AppConfig):
@@ -12,6 +12,7 @@ class InfraConfig(AppConfig):
 
     def ready(self) -> None:
         connection_created.connect(ids.install_on_sqlite)
+        connection_created.connect(postgresql.use_fast_timestamps)
         pre_migrate.connect(ids.install_on_postgresql, sender=self)
         from apps.infra import task  # it needs the models
 

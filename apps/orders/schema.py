@@ -8,7 +8,7 @@ import graphene
 from apps.catalog import public as catalog
 from apps.common import ids
 from apps.common.actor import allow, authenticated
-from apps.common.graphql import Connection, Decimal, Info, connection_type, cost
+from apps.common.graphql import Connection, DateTime, Decimal, Info, connection_type, cost
 from apps.common.loaders import Deferred
 from apps.orders import public as orders
 
@@ -34,8 +34,8 @@ class Order(graphene.ObjectType):
     total = Decimal(required=True, description="0 while pending.")
     currency = graphene.String(required=True, description="ISO 4217; empty while pending.")
     reason = graphene.String(required=True, description="Why it was rejected or cancelled.")
-    created_at = graphene.DateTime(required=True)
-    updated_at = graphene.DateTime(required=True)
+    created_at = DateTime(required=True)
+    updated_at = DateTime(required=True)
     lines = graphene.List(graphene.NonNull(OrderLine), required=True, description="100 at most.")
 
     def resolve_lines(root: Any, info: Info) -> Deferred[Sequence[orders.OrderLine] | None]:

@@ -9,7 +9,7 @@ from typing import Any
 import graphene
 
 from apps.common.actor import allow, anyone
-from apps.common.graphql import Info
+from apps.common.graphql import DateTime, Decimal, Info
 from apps.common.loaders import Deferred
 from benchmarks.shop import entities, repository, services
 
@@ -23,7 +23,7 @@ class Item(graphene.ObjectType):
     id = graphene.ID(required=True)
     sku = graphene.String(required=True)
     name = graphene.String(required=True)
-    price = graphene.Decimal(required=True)
+    price = Decimal(required=True)
     owner = graphene.Field(Owner, required=True)
 
 
@@ -36,7 +36,7 @@ class Line(graphene.ObjectType):
 class Order(graphene.ObjectType):
     id = graphene.ID(required=True)
     number = graphene.String(required=True)
-    placed_at = graphene.DateTime(required=True)
+    placed_at = DateTime(required=True)
     lines = graphene.List(graphene.NonNull(Line), required=True)
 
     def resolve_lines(root: entities.Order, info: Info) -> Deferred[Any]:
@@ -79,7 +79,7 @@ class Note(graphene.ObjectType):
     id = graphene.ID(required=True)
     title = graphene.String(required=True)
     text = graphene.String(required=True)
-    at = graphene.DateTime(required=True)
+    at = DateTime(required=True)
 
 
 class AddNote(graphene.Mutation):

@@ -1,0 +1,75 @@
+"""A domain that is not wanted is deleted: its folder, its contract, and its name in the default of DOMAINS."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from project.env import BASE_DIR, Env
+
+SHIPPED = Env.model_fields["domains"].default
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "node_modules", "__pycache__", ".*_cache", "benchmarks")
+# Written anew, as after any change of settings or schema; then nothing may be left that speaks of what is gone.
+REGENERATE = """
+import django
+django.setup()
+from django.core.management import call_command
+call_command("settings_docs")
+call_command("schema_check", write=True)
+call_command("check")
+call_command("makemigrations", check=True, dry_run=True)
+"""
+REST = ["test_schema.py", "test_seam.py", "test_split.py", "test_readiness.py", "test_graphiql.py"]
+
+
+def removals() -> list[tuple[str, ...]]:
+    """The last domain, the last two, ...: each calls only those before it."""
+    return [SHIPPED[-number:] for number in range(1, len(SHIPPED) + 1)]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    return shutil.copytree(BASE_DIR, tmp_path / "tree", ignore=LEFT_OUT)
+
+
+def remove(tree, domains):
+    for domain in domains:
+        shutil.rmtree(tree / "apps" / domain)
+        shutil.rmtree(tree / "protos" / domain)
+    settings = tree / "project" / "env.py"
+    kept = SHIPPED[: len(SHIPPED) - len(domains)]
+    text = settings.read_text()
+    assert text.count(named(SHIPPED)) == 1
+    settings.write_text(text.replace(named(SHIPPED), named(kept)))
+
+
+def named(domains):
+    """As the source says it."""
+    return repr(domains).replace("'", '"')
+
+
+def run(tree, *command):
+    """Run it in the tree; show what it says when it fails."""
+    environ = os.environ | {"DEBUG": "1", "DATA_DIR": str(tree / "var"), "DJANGO_SETTINGS_MODULE": "project.settings"}
+    for variable in ("DOMAINS", "DATABASE_URL", *(f"{domain.upper()}_URL" for domain in SHIPPED)):
+        environ.pop(variable, None)
+    done = subprocess.run(
+        [sys.executable, *command], cwd=tree, env=environ, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("domains", removals(), ids="+".join)
+def test_without_a_domain_the_rest_is_whole(tree, domains):
+    remove(tree, domains)
+    run(tree, "-c", REGENERATE)
+
+    assert "0 broken" in run(tree, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()")
+    others = [f"apps/{domain}" for domain in SHIPPED if domain not in domains]
+    tests = [*others, *(f"project/tests/{name}" for name in REST)]
+    assert " passed" in run(tree, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
+    schema = (tree / "project" / "schema.graphql").read_text()
+    assert ("placeOrder" in schema, "products" in schema) == ("orders" not in domains, "catalog" not in domains)
