@@ -142,6 +142,5 @@ def _give_back(key: str, status: ReservationStatus) -> Reservation:
     if found.status in (ReservationStatus.HELD, ReservationStatus.COMMITTED):
         for line in found.lines:
             repository.return_stock(line)
-    if found.status is not ReservationStatus.RELEASED:
-        repository.set_reservation_status(key, status)
+    repository.set_reservation_status(key, status)
     return found._replace(status=status)

@@ -204,11 +204,19 @@ class Installation:
         return app
 
 
-def database(name):
+def on_server(statement):
     with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(statement)
+
+
+def database(name):
+    drop(name)
+    on_server(f"CREATE DATABASE {name}")
     return f"{SERVER}/{name}"
+
+
+def drop(name):
+    on_server(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 def set_up(*installations):
@@ -261,8 +269,10 @@ def installed(request, db, tmp_path):
         "GRPC_TOKENS": f"monolith:{TOKEN}",
         **{f"{callee.upper()}_URL": f"grpc://127.0.0.1:{ports['monolith']}" for callee in move.callees},
     }
-    set_up(monolith, service)
     with ExitStack() as stack:
+        for name in ("split_monolith", "split_service"):
+            stack.callback(drop, name)
+        set_up(monolith, service)
 
         def start(name, variables, *command):
             process = Process(name, tmp_path, *command, **variables)
@@ -280,9 +290,6 @@ def installed(request, db, tmp_path):
             if log.stem != "web":
                 wait_for(lambda log=log: _started(log))
         yield Installation(site, web, running)
-    for name in ("split_monolith", "split_service"):
-        with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def _started(log):

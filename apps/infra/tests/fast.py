@@ -14,7 +14,7 @@ DATABASE, QUEUE = "FAST_DATABASE", "FAST_QUEUE"
 if DATABASE in os.environ:
     settings.DATABASES["default"]["NAME"] = os.environ[DATABASE]
 
-from project.celery import app
+from project.celery import app  # noqa: E402 - after the database it is to use
 
 if DATABASE in os.environ:
     app.conf.task_default_queue = os.environ[QUEUE]

@@ -1,5 +1,6 @@
 """Real processes that die. The full sizes, and more faults: `./run bench faults`."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -50,10 +51,8 @@ def worker(django_db_setup, django_db_blocker):
     try:
         process.wait(10)
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         process.wait()
 
 

@@ -1,0 +1,272 @@
+"""What the gRPC server makes of clients that are broken, slow or hostile: `python -m benchmarks.abuse`.
+
+Each attack is made twice on one server process. After each: does it still answer, were the codes right, and did its
+memory stay where the first round left it? Everything happens on 127.0.0.1.
+"""
+
+import argparse
+import random
+import resource
+import socket
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from os import environ
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import grpc
+
+from benchmarks import abuse_stream, servers
+from protos.catalog.v1 import catalog_pb2 as pb
+from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
+from protos.orders.v1 import orders_pb2
+
+TOKEN = "a-token-of-the-abuse-benchmark"
+BEARER = (("authorization", f"Bearer {TOKEN}"),)
+DATABASE = "postgres://postgres@127.0.0.1:5432/bench_abuse"
+IN_FLIGHT = 50
+SETTLE = 2.0  # seconds for the server to let go of connections that were closed
+GROWTH = 16.0  # MiB that a second round of the same may add before it counts as a leak
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")  # and an empty SETTINGS frame
+METHODS = [
+    f"/{service.full_name}/{method.name}"
+    for contract in (pb.DESCRIPTOR, orders_pb2.DESCRIPTOR)
+    for service in contract.services_by_name.values()
+    for method in service.methods
+    if not method.server_streaming
+]
+
+Codes = Counter[str]
+Call = Callable[[grpc.Channel], Any]
+
+
+class Attack(NamedTuple):
+    name: str
+    times: int  # in each of the two rounds
+    run: Callable[[str, int], Codes]
+    allowed: frozenset[str]
+
+
+class Outcome(NamedTuple):
+    attack: Attack
+    codes: Codes
+    seconds: float
+    memory: tuple[float, float, float]  # MiB before, after the first round, after the second
+
+    @property
+    def complaints(self) -> list[str]:
+        found = [f"answered {code}" for code in sorted(set(self.codes) - self.attack.allowed)]
+        grown = self.memory[2] - self.memory[1]
+        return found + ([f"grew by {grown:.0f} MiB"] if grown > GROWTH else [])
+
+
+def random_messages(address: str, times: int) -> Codes:
+    """Random bytes, and good messages with a byte changed, to every method."""
+    good = pb.CreateProductRequest(sku="A", name="B", stock=1).SerializeToString()
+
+    def one(channel: grpc.Channel) -> Any:
+        damaged = bytearray(good)
+        damaged[random.randrange(len(damaged))] = random.randrange(256)
+        data = random.choice([random.randbytes(random.randrange(1, 200)), bytes(damaged)])
+        method: Any = channel.unary_unary(random.choice(METHODS))
+        return method.future(data, timeout=10, metadata=BEARER)
+
+    return _calls(address, times, one)
+
+
+def large_messages(address: str, times: int) -> Codes:
+    return _calls(address, times, lambda channel: _get(channel, bytes(5 << 20), BEARER, 30))
+
+
+def large_metadata(address: str, times: int) -> Codes:
+    return _calls(address, times, lambda channel: _get(channel, b"", (*BEARER, ("x-junk", "x" * 100_000)), 10))
+
+
+def short_deadlines(address: str, times: int) -> Codes:
+    return _calls(address, times, lambda channel: _get(channel, b"", BEARER, random.choice([0.001, 0, -1])))
+
+
+def bad_tokens(address: str, times: int) -> Codes:
+    def one(channel: grpc.Channel) -> Any:
+        metadata = (*random.choice([BEARER, ()]), ("x-actor", random.randbytes(30).hex()))
+        return _get(channel, b"", metadata, 10)
+
+    return _calls(address, times, one)
+
+
+def cancelled_streams(address: str, times: int) -> Codes:
+    codes: Codes = Counter()
+    with grpc.insecure_channel(address) as channel:
+        stub = CatalogServiceStub(channel)
+        for _ in range(times):
+            stream = stub.StreamProducts(pb.StreamProductsRequest(), metadata=BEARER, timeout=30)
+            next(stream)
+            stream.cancel()
+            codes[stream.code().name] += 1
+    return codes
+
+
+def malformed_frames(address: str, times: int) -> Codes:
+    """HTTP/2 frames of random type, flags, stream and payload, three a connection, until the server closes it."""
+    for _ in range(times // 3):
+        with _raw(address) as connection, suppress(OSError):
+            connection.sendall(_frame() + _frame() + _frame())
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(4096):
+                pass
+    return Counter({"frame": times // 3 * 3})
+
+
+def _frame() -> bytes:
+    payload = random.randbytes(random.randrange(100))
+    stream = random.choice([0, 1, 3])
+    return len(payload).to_bytes(3, "big") + random.randbytes(2) + stream.to_bytes(4, "big") + payload
+
+
+def no_http(address: str, times: int) -> Codes:
+    """Connections that speak something else."""
+    host, _, port = address.rpartition(":")
+    for _ in range(times):
+        with socket.create_connection((host, int(port)), timeout=5) as connection:
+            connection.sendall(random.randbytes(200))
+    return Counter({"connection": times})
+
+
+def idle_connections(address: str, times: int) -> Codes:
+    """All open at once, doing nothing, while others call."""
+    with ExitStack() as stack:
+        for _ in range(times):
+            stack.enter_context(_raw(address))
+        with grpc.insecure_channel(address) as channel:
+            codes = Counter(_code(_get(channel, b"", BEARER, 5)) for _ in range(200))
+    return codes
+
+
+ATTACKS = (
+    Attack("malformed frames", 10_000, malformed_frames, frozenset({"frame"})),
+    Attack("not HTTP/2", 2_000, no_http, frozenset({"connection"})),
+    Attack(
+        "random messages",
+        10_000,
+        random_messages,
+        frozenset(
+            {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "PERMISSION_DENIED", "FAILED_PRECONDITION", "ALREADY_EXISTS"}
+        ),
+    ),
+    Attack("messages of 5 MiB", 100, large_messages, frozenset({"RESOURCE_EXHAUSTED"})),
+    Attack("metadata of 100 kB", 500, large_metadata, frozenset({"RESOURCE_EXHAUSTED"})),
+    Attack("deadlines of 1 ms and less", 3_000, short_deadlines, frozenset({"DEADLINE_EXCEEDED", "NOT_FOUND"})),
+    Attack("bad tokens and actors", 3_000, bad_tokens, frozenset({"UNAUTHENTICATED"})),
+    Attack("streams cancelled", 500, cancelled_streams, frozenset({"CANCELLED"})),
+    Attack("idle connections", 3_000, idle_connections, frozenset({"NOT_FOUND"})),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.abuse", description=__doc__)
+    parser.add_argument("--database", metavar="URL", default=DATABASE, help="for this alone; it is made if missing")
+    parser.add_argument("--share", type=float, default=1.0, help="of each attack's number, to look quickly")
+    options = parser.parse_args()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    random.seed(1)
+    abuse_stream.prepare(options.database)
+    with server(options.database) as running:
+        complaints = [line for attack in ATTACKS for line in report(attempt(running, attack, options.share))]
+        complaints += abuse_stream.run(f"127.0.0.1:{running.port}", BEARER, lambda: memory(running))
+        running.process.terminate()
+        if running.process.wait(60) != 0:
+            complaints.append(f"the server ended with {running.process.returncode}")
+    print("\n".join(complaints) or "Every answer was right, memory stayed flat, and the server stopped as it should.")
+    sys.exit(bool(complaints))
+
+
+@contextmanager
+def server(database: str) -> Iterator[servers.Server]:
+    port = servers.free_port()
+    settings = {
+        "DEBUG": "1",
+        "DATABASE_URL": database,
+        "DATABASE_POOL": "8",
+        "GRPC_TOKENS": f"abuse:{TOKEN}",
+        "GRPC_GRACE": "5",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "manage.py", "grpcrunserver", f"127.0.0.1:{port}"]
+        started = servers.Server("grpcrunserver", command, environ | settings, port, Path(folder) / "log")
+        with servers.running([started]):
+            yield started
+
+
+def attempt(running: servers.Server, attack: Attack, share: float) -> Outcome:
+    """Attack twice. Raises RuntimeError when the server does not answer any more."""
+    address, times = f"127.0.0.1:{running.port}", max(1, round(attack.times * share))
+    codes: Codes = Counter()
+    measured, started = [memory(running)], time.perf_counter()
+    for _ in range(2):
+        codes += attack.run(address, times)
+        check_alive(address, attack.name)
+        time.sleep(SETTLE)
+        measured.append(memory(running))
+    return Outcome(attack, codes, time.perf_counter() - started, (measured[0], measured[1], measured[2]))
+
+
+def report(outcome: Outcome) -> list[str]:
+    """Print one line; returns what was wrong."""
+    codes = ", ".join(f"{count} {code}" for code, count in outcome.codes.most_common())
+    flow = " -> ".join(f"{size:.0f}" for size in outcome.memory)
+    print(f"{outcome.attack.name:28} {outcome.seconds:6.1f} s  {flow:>18} MiB  {codes}", flush=True)
+    return [f"{outcome.attack.name}: {complaint}" for complaint in outcome.complaints]
+
+
+def memory(running: servers.Server) -> float:
+    """MiB that the server's process has in memory."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+def check_alive(address: str, after: str) -> None:
+    with grpc.insecure_channel(address) as channel:
+        code = _code(_get(channel, b"", BEARER, 5))
+    if code != "NOT_FOUND":
+        raise RuntimeError(f"after {after}, the server answers {code}")
+
+
+def _calls(address: str, times: int, call: Call) -> Codes:
+    """That many calls, some of them at once."""
+    codes: Codes = Counter()
+    with grpc.insecure_channel(address, [("grpc.max_metadata_size", 1 << 20)]) as channel:
+        waiting: list[Any] = []
+        for _ in range(times):
+            waiting.append(call(channel))
+            if len(waiting) == IN_FLIGHT:
+                codes.update(map(_code, waiting))
+                waiting.clear()
+        codes.update(map(_code, waiting))
+    return codes
+
+
+def _get(channel: grpc.Channel, data: bytes, metadata: Sequence[tuple[str, str]], seconds: float) -> Any:
+    method: Any = channel.unary_unary("/catalog.v1.CatalogService/GetProduct")
+    return method.future(data, timeout=seconds, metadata=metadata)
+
+
+def _code(call: Any) -> str:
+    call.exception()  # waits
+    return str(call.code().name)
+
+
+@contextmanager
+def _raw(address: str) -> Iterator[socket.socket]:
+    """A connection that began as HTTP/2 does."""
+    host, _, port = address.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=5) as connection:
+        connection.sendall(PREFACE)
+        yield connection
+
+
+if __name__ == "__main__":
+    main()
