@@ -12,7 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
+from typing import Any
 
+from apps.catalog import entities
 from apps.catalog.entities import (
     Line,
     Product,
@@ -45,6 +47,10 @@ class Catalog:
         self._tokens: dict[str, tuple[Keyset, int]] = {}  # and the id of the last row that was seen
         for draft in drafts:
             self.create_product(SYSTEM, draft)
+
+    def __getattr__(self, name: str) -> Any:
+        """The types that `public.py` has beside the functions."""
+        return getattr(entities, name)
 
     def get_product(self, product_id: int) -> Product:
         if product_id not in self._products:

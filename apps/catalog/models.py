@@ -78,4 +78,4 @@ class ReservationLine(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.quantity} of {self.product_id}"  # type: ignore[attr-defined]
+        return f"{self.quantity} of {self.product}"

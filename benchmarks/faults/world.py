@@ -117,18 +117,24 @@ class World:
         self.mail.clear()
         try:
             yield database, self.environment(database)
+            if any(not process.alive for process in self.processes):
+                self.say(f"at the end: {self.describe()}")
         finally:
             self.end_processes()
+
+    def describe(self) -> str:
+        """Which processes live, for a row that failed."""
+        return ", ".join(f"{p.name} {'lives' if p.alive else p.process.returncode}" for p in self.processes)
 
     def end_processes(self) -> None:
         while self.processes:
             self.processes.pop().stop()
 
-    def close(self) -> None:
+    def close(self, keep_logs: bool) -> None:
         self.end_processes()
         while self.stores:
             self.stores.pop().stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.folder / "postgres" if keep_logs else self.folder, ignore_errors=True)
 
 
 class Counts(NamedTuple):

@@ -11,7 +11,8 @@ import hmac
 import json
 import secrets
 import time
-from typing import NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple
 
 from apps.common.actor import Actor
 from apps.common.errors import Unauthenticated
@@ -19,6 +20,8 @@ from apps.common.errors import Unauthenticated
 METADATA_KEY = "x-actor"
 LIFETIME = 60  # seconds
 CLOCK_SKEW = 5  # seconds the caller's clock may be ahead
+# Of the payload's values: method, user id (null for a visitor), whether staff, seconds since 1970, nonce.
+_KINDS = ((str,), (int, NoneType), (bool,), (int, float), (str,))
 
 
 class Assertion(NamedTuple):
@@ -55,12 +58,24 @@ def verify(value: str, method: str, key: bytes) -> Assertion:
         raise Unauthenticated("The actor assertion is malformed.", reason="ACTOR_INVALID") from None
     if not hmac.compare_digest(signature, _mac(payload, key)):
         raise Unauthenticated("The actor assertion's signature is wrong.", reason="ACTOR_INVALID")
-    audience, user_id, is_staff, issued_at, nonce = json.loads(payload)
+    audience, user_id, is_staff, issued_at, nonce = _values(payload)
     if audience != method:
         raise Unauthenticated("The actor assertion was made for another method.", reason="ACTOR_AUDIENCE")
     if not -CLOCK_SKEW <= time.time() - issued_at <= LIFETIME:
         raise Unauthenticated("The actor assertion has expired.", reason="ACTOR_EXPIRED")
     return Assertion(user_id, is_staff, nonce)
+
+
+def _values(payload: bytes) -> list[Any]:
+    """The payload's five values; also who holds a key may sign what makes no sense."""
+    try:
+        values = json.loads(payload)
+    except (ValueError, RecursionError):
+        values = None
+    as_agreed = type(values) is list and len(values) == len(_KINDS)
+    if not as_agreed or any(type(value) not in kinds for value, kinds in zip(values, _KINDS, strict=True)):
+        raise Unauthenticated("The actor assertion is malformed.", reason="ACTOR_INVALID")
+    return list(values)
 
 
 def _mac(payload: bytes, key: bytes) -> bytes:

@@ -92,10 +92,10 @@ class Channel(grpc.Channel):
             found.append((call.REQUEST_ID_HEADER.lower(), request_id))
         if self._token:
             found.append(("authorization", f"Bearer {self._token}"))
-            actor = self._acting()
-            for_itself = actor.service and actor.user_id is None and not actor.for_visitor
-            if not for_itself:
-                found.append((assertion.METADATA_KEY, assertion.sign(actor, method, self._key)))
+        actor = self._acting()
+        for_itself = actor.service and actor.user_id is None and not actor.for_visitor
+        if not for_itself:  # refused without a token: a certificate alone must not lend its rights to a user
+            found.append((assertion.METADATA_KEY, assertion.sign(actor, method, self._key)))
         return tuple(found)
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -210,6 +210,7 @@ def _connector(url: str, contract: FileDescriptor, tls: Tls) -> Callable[[], grp
     options = [
         ("grpc.service_config", service_config(contract)),
         ("grpc.max_receive_message_length", -1),  # a page of long texts may exceed gRPC's 4 MiB
+        ("grpc.use_local_subchannel_pool", 1),  # else a forked process takes up its parent's connections
         ("grpc.keepalive_time_ms", 30_000),
         ("grpc.keepalive_timeout_ms", 10_000),
     ]

@@ -1,6 +1,8 @@
 import base64
 import hashlib
+import hmac
 import json
+import re
 
 import grpc
 import pytest
@@ -151,6 +153,36 @@ def test_an_assertion_made_staff_by_hand_is_refused(stub):
 @pytest.mark.parametrize("value", ["", ".", "a.b.c", "a", "ü".encode().hex(), "!.!", "=.=", "A" * 4000])
 def test_what_is_no_assertion_is_refused(stub, value):
     assert refusal(stub.Read, *vouched(value)) == ("UNAUTHENTICATED", "ACTOR_INVALID")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff",
+        b"[" * 2000,
+        b"{}",
+        b"[]",
+        b'["/probe.v1.ProbeService/Write", 2.5e17, false, 1.0, "n"]',
+        b'["/probe.v1.ProbeService/Write", "7", false, 1.0, "n"]',
+        b'["/probe.v1.ProbeService/Write", 7, false, null, "n"]',
+        b'["/probe.v1.ProbeService/Write", 7, false, 1.0, "n", 1]',
+    ],
+)
+def test_a_signed_assertion_that_makes_no_sense_is_refused(stub, payload):
+    parts = (payload, hmac.digest(KEY, payload, "sha256"))
+    value = ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
+
+    assert refusal(stub.Write, *vouched(value)) == ("UNAUTHENTICATED", "ACTOR_INVALID")
+
+
+def test_the_example_in_the_document_holds(settings, monkeypatch):
+    document = (settings.BASE_DIR / "docs" / "grpc.md").read_text()
+    (example,) = re.findall(r"^ +x-actor: (\S+)$", document, re.MULTILINE)
+    monkeypatch.setattr(assertion.time, "time", lambda: 1767225601.0)
+
+    claim = assertion.verify(example, "/orders.v1.OrderService/ListOrders", assertion.key_of("development-token"))
+    assert claim == assertion.Assertion(7, False, "a-nonce")
 
 
 def test_an_assertion_without_a_token_is_refused(stub):

@@ -75,6 +75,14 @@ def test_the_callee_knows_on_whose_behalf_it_is_called(remote, act, caller, seen
     assert remote.Write(probe.Text()).text == repr(seen)
 
 
+@pytest.mark.parametrize("caller", [NOBODY, Actor(user_id=7)], ids=str)
+def test_without_a_token_nobody_gets_the_rights_of_a_certificate(caller):
+    call.set_actor(caller)
+    metadata = dict(Channel("grpc://local:1", probe.DESCRIPTOR).metadata(probe.WRITE))
+
+    assert metadata.keys() == {"x-request-id", "x-actor"}  # which is refused without a token
+
+
 def test_the_request_id_travels_along(remote, act):
     act(lambda request, context: probe.Text(text=call.request_id()))
     call.start("the-same-id")

@@ -1,0 +1,31 @@
+"""The attacks of `benchmarks/abuse.py`, few of each: every answer has the right code, and the server goes on."""
+
+import random
+
+import pytest
+
+from apps.catalog.tests.factories import ProductFactory
+from apps.common.grpc.testing import serving
+from benchmarks import abuse
+from project import grpc_server, rpc
+
+
+@pytest.fixture
+def address(settings, monkeypatch):
+    settings.GRPC_TOKENS = f"abuse:{abuse.TOKEN}"
+    monkeypatch.setattr(abuse, "IN_FLIGHT", 10)
+    random.seed(1)
+    with serving(rpc.register, grpc_server.chain()) as address:
+        yield address
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("attack", abuse.ATTACKS, ids=lambda attack: attack.name)
+def test_the_server_survives(attack, address):
+    ProductFactory()
+
+    codes = attack.run(address, max(6, attack.times // 100))
+
+    assert codes
+    assert codes.keys() <= attack.allowed
+    abuse.check_alive(address, attack.name)
