@@ -155,15 +155,16 @@ def report(results: Results, bars: Sequence[str], ours: str) -> str:
 
 def table(results: Results, work: str, variants: Sequence[str], bars: Sequence[str], ours: str) -> list[str]:
     unit = results.units.get(work, "req/s")
-    titles = [work, unit, "CPU ms", "p50 ms", "p99 ms", "SQL", *(f"of {bar}" for bar in bars), "ours is"]
+    counted = ["SQL"] if any((work, variant) in results.queries for variant in variants) else []
+    titles = [work, unit, "CPU ms", "p50 ms", "p99 ms", *counted, *(f"of {bar}" for bar in bars), "ours is"]
     lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for variant in variants:
         figures = [results.spread(work, variant, figure) for figure in Cell._fields]
         ratios = [f"{results.ratio(work, variant, bar).median:.2f}" for bar in bars]
         times = "" if variant == ours else results.ratio(work, ours, variant).show(2) + "x"
         shown = [spread.show(digits) for spread, digits in zip(figures, (0, 3, 1, 1), strict=True)]
-        sql = str(results.queries.get((work, variant), ""))
-        lines.append("| " + " | ".join([variant, *shown, sql, *ratios, times]) + " |")
+        sql = [str(results.queries.get((work, variant), "")) for _ in counted]
+        lines.append("| " + " | ".join([variant, *shown, *sql, *ratios, times]) + " |")
     return lines
 
 

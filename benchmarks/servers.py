@@ -16,11 +16,13 @@ TICK = os.sysconf("SC_CLK_TCK")
 class Server:
     """One server process (and its children), listening on `port`."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], port: int, log: Path) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], port: int, log: Path, core: int = 0
+    ) -> None:
         self.name = name
         self.port = port
         self.log = log
-        with log.open("wb") as output, on_core(0):
+        with log.open("wb") as output, on_core(core):
             self.process = subprocess.Popen(list(command), env=dict(environment), stdout=output, stderr=output)
 
     def wait(self) -> None:

@@ -20,6 +20,9 @@ app.conf.update(
         "visibility_timeout": TIME_LIMIT + 30,
         "socket_timeout": settings.REDIS_TIMEOUT,
         "socket_connect_timeout": settings.REDIS_TIMEOUT,
+        "max_retries": 1,  # of connecting, before the relay is told; it waits by itself
+        "interval_start": 0,
+        "interval_step": 0.2,
     },
     task_publish_retry=False,  # the relay tries again by itself
     task_default_queue=settings.PROJECT_SLUG,
@@ -29,6 +32,7 @@ app.conf.update(
     task_soft_time_limit=TIME_LIMIT - 10,
     task_ignore_result=True,
     result_expires=None,
+    worker_consumer="apps.infra.consumer:Consumer",
     worker_prefetch_multiplier=1,  # a slow task must not hold others that wait behind it
     worker_cancel_long_running_tasks_on_connection_loss=False,
     beat_scheduler="apps.infra.scheduler:Scheduler",

@@ -108,8 +108,9 @@ def test_a_stream_does_not_keep_short_calls_waiting(stub, endless):
 
 
 def test_a_stream_beyond_the_last_thread_waits_for_its_turn(stub, endless):
-    first, second = open_stream(stub), open_stream(stub)
-    next(first)
+    first = open_stream(stub)
+    next(first)  # so that it is the first
+    second = open_stream(stub)
     threading.Timer(0.3, first.cancel).start()
 
     assert next(second) == BLOCK

@@ -1,0 +1,27 @@
+"""The worker's end of the broker."""
+
+from typing import Any
+
+import structlog
+from celery.worker import consumer
+
+log = structlog.get_logger("worker")
+
+
+class Consumer(consumer.Consumer):  # type: ignore[misc]
+    """Outlives its connection to the broker, whatever the worker is doing when it breaks.
+
+    Celery's own ends the worker when a task is acknowledged, or messages are given back, on a connection that has
+    been closed meanwhile: kombu raises AttributeError then, which is not among the errors that are recovered from.
+    Nothing depends on either: the relay publishes again what is not done.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.connection_errors = (*self.connection_errors, AttributeError)
+
+    def on_connection_error_after_connected(self, exc: Exception) -> None:
+        try:
+            super().on_connection_error_after_connected(exc)
+        except AttributeError as error:  # it has let go of the connection before it failed
+            log.warning("the broken connection could not be closed", error=str(error))
