@@ -8,7 +8,7 @@ from celery.worker import consumer
 log = structlog.get_logger("worker")
 
 
-class Consumer(consumer.Consumer):  # type: ignore[misc]
+class Consumer(consumer.Consumer):
     """Outlives its connection to the broker, whatever the worker is doing when it breaks.
 
     Celery's own ends the worker when a task is acknowledged, or messages are given back, on a connection that has
@@ -18,7 +18,8 @@ class Consumer(consumer.Consumer):  # type: ignore[misc]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.connection_errors = (*self.connection_errors, AttributeError)
+        errors: tuple[type[Exception], ...] = getattr(self, "connection_errors", ())
+        self.connection_errors = (*errors, AttributeError)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         try:
