@@ -70,6 +70,10 @@ class Results:
         pairs = zip(self.cells[work, variant], self.cells[work, other], strict=False)
         return spread([one.per_second / two.per_second for one, two in pairs])
 
+    def cpu_ratio(self, work: str, variant: str, other: str) -> float:
+        """As `ratio`, by the CPU that one unit takes: other work on the machine disturbs it less."""
+        return self.spread(work, other, "cpu_ms").median / self.spread(work, variant, "cpu_ms").median
+
     def write(self, file: Path) -> None:
         rows = [
             {"work": work, "variant": variant, "queries": self.queries.get((work, variant)), "rounds": rounds}
@@ -178,5 +182,7 @@ class Goal(NamedTuple):
 
     def judge(self, results: Results) -> str:
         found = min(results.ratio(self.work, self.variant, other).median for other in self.others)
+        by_cpu = min(results.cpu_ratio(self.work, self.variant, other) for other in self.others)
         verdict = "reached" if found >= self.least else "MISSED"
-        return f"{verdict:7}  {self.work}: {found:.2f}, goal {self.least:.2f} of {' or '.join(self.others)}"
+        what = f"{self.work}: {found:.2f} ({by_cpu:.2f} by CPU), goal {self.least:.2f}"
+        return f"{verdict:7}  {what} of {' or '.join(self.others)}"
