@@ -23,10 +23,12 @@ from apps.catalog.entities import (
 from apps.common import keysets
 from apps.common.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from apps.common.pages import Page
+from apps.common.queries import KeptQuery
 from apps.common.validation import validate
 
 _COLUMNS = Product._fields
-_PRODUCTS = models.Product.objects.values_list(*_COLUMNS)
+_SOLD = models.Product.objects.filter(is_active=True)
+_BY_IDS = KeptQuery(lambda ids: models.Product.objects.filter(pk__among=ids).values_list(*_COLUMNS))
 _CENT = Decimal("0.01")
 
 
@@ -40,8 +42,7 @@ def get_product(product_id: int) -> Product:
 
 def get_products(product_ids: Sequence[int]) -> dict[int, Product]:
     """The products by id, archived ones too, in one query; ids that do not exist are left out."""
-    rows = _PRODUCTS.filter(pk__in=product_ids)
-    return {row[0]: Product._make(row) for row in rows}
+    return {row[0]: Product._make(row) for row in _BY_IDS.run(list(product_ids))}
 
 
 def list_products(
@@ -49,7 +50,8 @@ def list_products(
 ) -> Page[Product]:
     """One page of the products that are sold. Raises InvalidArgument for a bad page size, token or search."""
     keyset = product_keyset(order_by, search)
-    return keysets.fetch(_sold(search), Product, keyset, first=first, after=after)
+    rows = _sold(search)
+    return keysets.fetch(rows, Product, keyset, first=first, after=after, kept=rows is _SOLD)
 
 
 def count_products(*, search: str = "") -> int:
@@ -199,10 +201,9 @@ def _sku_is_free(sku: str) -> Iterator[None]:
 
 
 def _sold(search: str) -> QuerySet[models.Product]:
-    rows = models.Product.objects.filter(is_active=True)
     if "\0" in search or len(search) > 200:
         raise InvalidArgument("This cannot be searched for.", fields={"search": "200 characters at most, none NUL"})
-    return rows.filter(Q(name__icontains=search) | Q(sku__icontains=search)) if search else rows
+    return _SOLD.filter(Q(name__icontains=search) | Q(sku__icontains=search)) if search else _SOLD
 
 
 def _after(product_id: int, limit: int) -> list[Product]:

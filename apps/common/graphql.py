@@ -45,6 +45,8 @@ def cost(points: int) -> Callable[[F], F]:
 class Decimal(graphene.Scalar):
     """A number with decimals, exact: sent as text, taken as text or integer."""
 
+    exact = (decimal.Decimal, str)  # how the executor may serialize a value of this very class by itself
+
     @staticmethod
     def serialize(value: decimal.Decimal) -> str:
         return str(value)
@@ -71,6 +73,7 @@ class Decimal(graphene.Scalar):
 class DateTime(graphene.DateTime):
     """A moment, as ISO 8601 writes it."""
 
+    exact = (datetime, datetime.isoformat)
     serialize = staticmethod(datetime.isoformat)  # entities hold nothing else: no need to look
 
 

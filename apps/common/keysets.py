@@ -7,15 +7,17 @@ a token that was altered, or comes from another list, is refused and never reach
 import base64
 import hmac
 import json
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.db import connections, router
 from django.db.models import Model, Q, QuerySet
 
 from apps.common.errors import InvalidArgument
 from apps.common.pages import Keyset, Page, bad_token, check_size
+from apps.common.queries import KeptQuery
 
 _MAC_BYTES = 9
 
@@ -50,35 +52,64 @@ def position(keyset: Keyset, token: str) -> tuple[str, int]:
     return value, identifier
 
 
-def fetch(rows: QuerySet[Any], entity: type[E_], keyset: Keyset, *, first: int, after: str = "") -> Page[E_]:
+def fetch(
+    rows: QuerySet[Any], entity: type[E_], keyset: Keyset, *, first: int, after: str = "", kept: bool = False
+) -> Page[E_]:
     """`first` rows of the list after the token, as entities, in one query.
 
+    `kept` says that `rows` is one object for the life of the process; its pages' SQL is then composed once each.
     Raises InvalidArgument for a page size or token that cannot be used.
     """
     check_size(first)
-    if after:
-        rows = rows.filter(_beyond(rows.model, keyset, after))
-    sign = "-" if keyset.order.startswith("-") else ""
+    place = _place(rows.model, keyset, after) if after else ()
     columns = entity._fields  # type: ignore[attr-defined]
-    found = [
-        entity._make(row)  # type: ignore[attr-defined]
-        for row in rows.order_by(keyset.order, f"{sign}id").values_list(*columns)[: first + 1]
-    ]
-    items = found[:first]
+    if kept:
+        found = _kept_page(rows, columns, keyset.order, first, bool(after)).run(*_prepared(rows.model, keyset, place))
+    else:
+        found = list(_page(rows, columns, keyset.order, first, place))
+    items = [entity._make(row) for row in found[:first]]  # type: ignore[attr-defined]
     return Page(items, token(keyset, items[-1]) if len(found) > first else "")
 
 
-def _beyond(model: type[Model], keyset: Keyset, after: str) -> Q:
+def _page(
+    rows: QuerySet[Any], columns: tuple[str, ...], order: str, first: int, place: tuple[Any, ...]
+) -> QuerySet[Any, tuple[Any, ...]]:
+    if place:
+        rows = rows.filter(_beyond(order, *place))
+    sign = "-" if order.startswith("-") else ""
+    return rows.order_by(order, f"{sign}id").values_list(*columns)[: first + 1]
+
+
+@lru_cache(1000)
+def _kept_page(rows: QuerySet[Any], columns: tuple[str, ...], order: str, first: int, beyond: bool) -> KeptQuery:
+    if beyond:
+        return KeptQuery(lambda value, identifier: _page(rows, columns, order, first, (value, identifier)))
+    return KeptQuery(lambda: _page(rows, columns, order, first, ()))
+
+
+def _place(model: type[Model], keyset: Keyset, after: str) -> tuple[Any, int]:
+    """Sort value and id of the row before the page."""
     text, identifier = position(keyset, after)
+    field: Any = model._meta.get_field(keyset.column)
     try:
-        value = model._meta.get_field(keyset.column).to_python(text)  # type: ignore[union-attr]
+        return field.to_python(text), identifier
     except ValidationError:  # signed by an older release, whose column had another type
         raise InvalidArgument("The page token is too old: start from the first page.") from None
-    past = "lt" if keyset.order.startswith("-") else "gt"
+
+
+def _prepared(model: type[Model], keyset: Keyset, place: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A place as the database takes it: nothing converts the values of a kept query."""
+    if not place:
+        return ()
+    field: Any = model._meta.get_field(keyset.column)
+    value, identifier = place
+    return field.get_db_prep_value(value, connections[router.db_for_read(model)]), identifier
+
+
+def _beyond(order: str, value: Any, identifier: Any) -> Q:
+    column, past = order.lstrip("-"), "lt" if order.startswith("-") else "gt"
     # The first condition says nothing new; it lets the index find the place.
-    return Q(**{f"{keyset.column}__{past}e": value}) & (
-        Q(**{f"{keyset.column}__{past}": value}) | Q(**{f"id__{past}": identifier})
-    )
+    return Q(**{f"{column}__{past}e": value}) & (Q(**{f"{column}__{past}": value}) | Q(**{f"id__{past}": identifier}))
 
 
 def _mac(keyset: Keyset, place: bytes) -> bytes:

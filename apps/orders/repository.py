@@ -12,10 +12,18 @@ from apps.common import keysets
 from apps.common.actor import Actor
 from apps.common.errors import NotFound
 from apps.common.pages import Page
+from apps.common.queries import KeptQuery
 from apps.orders import models
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
 
 _LINE_COLUMNS = ("product_id", "name", "unit_price", "order__currency", "quantity")
+_LINES = KeptQuery(
+    lambda ids: (
+        models.OrderLine.objects.filter(order_id__among=ids)
+        .order_by("product_id")
+        .values_list("order_id", *_LINE_COLUMNS)
+    )
+)
 KEYS_KEPT = timedelta(hours=24)
 
 
@@ -30,8 +38,7 @@ def get_order(order_id: int) -> Order:
 def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
     """The lines of each order, by product id, in one query."""
     found: dict[int, list[OrderLine]] = {order_id: [] for order_id in order_ids}
-    rows = models.OrderLine.objects.filter(order_id__in=order_ids).order_by("product_id")
-    for order_id, *row in rows.values_list("order_id", *_LINE_COLUMNS):
+    for order_id, *row in _LINES.run(list(order_ids)):
         found[order_id].append(OrderLine._make(row))
     return found
 

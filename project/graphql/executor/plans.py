@@ -316,7 +316,8 @@ class FieldPlan:
         type_ = self.nullable_type()
         nullable = type_ is self.field.type
         changes = source.changes(type_) if isinstance(type_, GraphQLScalarType) else source.ANYTHING_ELSE
-        return source.Slot(source.READ, self.key, changes, nullable, self.read, self.finish)
+        exact = getattr(getattr(type_, "graphene_type", None), "exact", None)
+        return source.Slot(source.READ, self.key, changes, nullable, self.read, self.finish, exact)
 
     def nullable_type(self) -> Any:
         type_: Any = self.field.type

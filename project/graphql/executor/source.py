@@ -66,6 +66,7 @@ class Slot(NamedTuple):
     nullable: bool = True
     read: Any = None
     finish: Any = None
+    exact: Any = None  # a class, and what serializes values of exactly that class
 
 
 def changes(scalar: GraphQLScalarType) -> str:
@@ -75,9 +76,9 @@ def changes(scalar: GraphQLScalarType) -> str:
 
 def generate(slots: Sequence[Slot], getters: Any) -> Run:
     """A function that completes an object: `run(context, source, path)`."""
-    shape = tuple((slot.kind, slot.changes, slot.nullable) for slot in slots)
+    shape = tuple((slot.kind, slot.changes, slot.nullable, slot.exact is None) for slot in slots)
     make = _makers.get_or_make(shape, lambda: _make(slots))
-    bound = [value for slot in slots for value in (slot.key, slot.read, slot.finish)]
+    bound = [value for slot in slots for value in (slot.key, slot.read, slot.finish, *(slot.exact or (None, None)))]
     return cast("Run", make(getters, *bound))
 
 
@@ -93,7 +94,7 @@ def _make(slots: Sequence[Slot]) -> Callable[..., Any]:
 
 def _source(slots: Sequence[Slot]) -> str:
     numbers = range(len(slots))
-    bound = ", ".join(f"k{n}, r{n}, f{n}" for n in numbers)
+    bound = ", ".join(f"k{n}, r{n}, f{n}, c{n}, s{n}" for n in numbers)
     reads = [n for n in numbers if slots[n].kind == READ]
     calls = [n for n in numbers if slots[n].kind != CONSTANT]
     lines = [f"def make(getters, {bound}):", "  def run(context, source, path):", PROLOGUE]
@@ -115,6 +116,15 @@ def _source(slots: Sequence[Slot]) -> str:
 def _statements(n: int, slot: Slot) -> list[str]:
     if slot.kind == CALL:
         return [f"    v{n} = f{n}(context, source, path)"]
+    if slot.exact:
+        return [
+            "    if getter is None:",
+            f"        v{n} = r{n}(source)",
+            f"    if type(v{n}) is c{n}:",
+            f"        v{n} = s{n}(v{n})",
+            f"    elif v{n} is not None:" if slot.nullable else "    else:",
+            f"        v{n} = f{n}(context, v{n}, path)",
+        ]
     conditions = [slot.changes.format(v=f"v{n}")] if slot.changes else []
     if slot.nullable:
         conditions.append(f"v{n} is not None")
