@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 
 from django.utils import timezone
 
+from apps.common.queries import KeptQuery
 from benchmarks.shop import models
 from benchmarks.shop.entities import FullLine, Item, Line, Note, Order, OwnedItem, Owner
 
@@ -21,16 +23,22 @@ _FULL_LINE = (
 )
 
 
+_LINES = KeptQuery(lambda ids: models.Line.objects.filter(order_id__among=ids).order_by("id").values_list(*_FULL_LINE))
+
+
+@lru_cache(100)
+def _recent(first: int) -> KeptQuery:
+    return KeptQuery(lambda: models.Order.objects.order_by("-placed_at", "-id").values_list(*Order._fields)[:first])
+
+
 def recent_orders(first: int) -> list[Order]:
-    rows = models.Order.objects.order_by("-placed_at", "-id").values_list(*Order._fields)
-    return [Order._make(row) for row in rows[:first]]
+    return [Order._make(row) for row in _recent(first).run()]
 
 
 def full_lines(order_ids: Sequence[int]) -> dict[int, list[FullLine]]:
     """The lines by order, with item and owner, in one query."""
     found = defaultdict[int, list[FullLine]](list)
-    rows = models.Line.objects.filter(order_id__in=order_ids).order_by("id").values_list(*_FULL_LINE)
-    for order_id, line_id, quantity, item_id, sku, name, price, owner_id, owner in rows:
+    for order_id, line_id, quantity, item_id, sku, name, price, owner_id, owner in _LINES.run(list(order_ids)):
         item = OwnedItem(item_id, sku, name, price, Owner(owner_id, owner))
         found[order_id].append(FullLine(line_id, quantity, item))
     return found
