@@ -4,9 +4,9 @@ FROM python:3.11.14-slim-bookworm AS build
 
 # Dependencies alone first: a change of code leaves this layer as it is.
 WORKDIR /app
-COPY requirements/base.txt requirements/constraints.txt requirements/
+COPY requirements/base.txt requirements/observability.txt requirements/constraints.txt requirements/
 RUN python -m venv /opt/venv \
-    && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements/base.txt \
+    && /opt/venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check -r requirements/observability.txt \
     && /opt/venv/bin/python -m pip uninstall --yes --quiet setuptools pip
 
 COPY manage.py ./

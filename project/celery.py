@@ -8,6 +8,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 from celery import Celery, signals
 from django.conf import settings
 
+from project import exporter
+
 TIME_LIMIT = 300  # seconds a task may run
 
 app = Celery(settings.PROJECT_SLUG, task_cls="apps.infra.task:Task")
@@ -15,9 +17,10 @@ app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # an outage of an hour must not end the workers
-    # A message whose worker died comes back after this, unless the relay was faster.
     broker_transport_options={
-        "visibility_timeout": TIME_LIMIT + 30,
+        # A message whose worker died before it began comes back after this. So does one whose task runs for
+        # longer; it is dropped, as the queue's table knows that the task is running.
+        "visibility_timeout": 60,
         "socket_timeout": settings.REDIS_TIMEOUT,
         "socket_connect_timeout": settings.REDIS_TIMEOUT,
         "max_retries": 1,  # of connecting, before the relay is told; it waits by itself
@@ -44,3 +47,8 @@ app.autodiscover_tasks(lambda: ["apps.infra", *settings.DOMAINS.values()])
 @signals.setup_logging.connect
 def _keep_logging(**_: Any) -> None:
     """Settings have configured logging; without a receiver Celery would do it again, its own way."""
+
+
+@signals.celeryd_init.connect
+def _serve_metrics(**_: Any) -> None:
+    exporter.start("worker")

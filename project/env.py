@@ -156,7 +156,8 @@ class Env(BaseSettings):
     grpc_call_key: FilePath | None = Field(None, description="PEM private key of GRPC_CALL_CERT.")
     email_url: SecretStr = Field(
         SecretStr(""),
-        description="`smtp://user:password@host:port` or `smtps://`. Empty: mail goes to the log.",
+        description="`smtp://user:password@host:port` or `smtps://`."
+        " Empty: mail goes to the terminal under DEBUG, and is lost otherwise.",
     )
     default_from_email: str = Field("backend@localhost", description="Sender of mail.")
 
@@ -177,6 +178,31 @@ class Env(BaseSettings):
     )
     graphql_timeout: float = Field(10, gt=0, le=600, description="Seconds a request may take.")
     graphiql: bool | None = Field(None, description="GraphiQL at /graphql. Empty: as DEBUG.")
+    release: str = Field("", description="What runs: a version or commit, shown by metrics, traces and error reports.")
+    metrics_port: int = Field(
+        0,
+        ge=0,
+        le=65532,
+        description="Port of the web server's metrics for Prometheus; gRPC, worker and relay have the three after it."
+        " 0 for none.",
+    )
+    otel_exporter_otlp_endpoint: str = Field(
+        "", description="Where traces go by OTLP over HTTP: `http://collector:4318`. Empty: none are made."
+    )
+    otel_exporter_otlp_headers: SecretStr = Field(
+        SecretStr(""), description="Headers for that place: `name=value`, comma-separated."
+    )
+    otel_traces_exporter: Literal["", "otlp", "console", "none"] = Field(
+        "", description="`console` prints traces, `none` makes none whatever the endpoint is. Empty: as the endpoint."
+    )
+    otel_service_name: str = Field("", description="What traces call this process. Empty: PROJECT_NAME.")
+    otel_traces_sampler: str = Field(
+        "parentbased_always_on",
+        description="Which requests are traced, read by OpenTelemetry: `traceidratio` lets no caller decide.",
+    )
+    otel_traces_sampler_arg: str = Field("", description="The share of them for `traceidratio`: `0.01`.")
+    sentry_dsn: SecretStr = Field(SecretStr(""), description="Where errors are reported. Empty: only in the log.")
+    sentry_environment: str = Field("production", description="What error reports call this installation.")
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
 
@@ -303,6 +329,12 @@ def domain_urls(environ: Mapping[str, str], domains: tuple[str, ...]) -> dict[st
     return {name: url for name, url in found.items() if url}
 
 
+def traces_exporter(env: Env) -> str:
+    """Where traces go, `otlp` or `console`; empty when none are to be made."""
+    wanted = env.otel_traces_exporter or ("otlp" if env.otel_exporter_otlp_endpoint else "none")
+    return "" if wanted == "none" else wanted
+
+
 def email_settings(url: str) -> dict[str, Any]:
     """Django's EMAIL_* settings from `smtp://user:password@host:port` (`smtps` for TLS from the start).
 
@@ -312,7 +344,7 @@ def email_settings(url: str) -> dict[str, Any]:
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ValueError("must be smtp://user:password@host:port, or smtps:// for TLS")
     return {
-        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_BACKEND": "apps.common.mail.SmtpBackend",
         "EMAIL_HOST": parts.hostname,
         "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
         "EMAIL_HOST_USER": unquote(parts.username or ""),

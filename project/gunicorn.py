@@ -1,10 +1,11 @@
 """gunicorn's settings: `gunicorn -c python:project.gunicorn project.wsgi`."""
 
 import os
+from typing import Any
 
 from django.conf import settings
 
-from project import capacity
+from project import capacity, exporter
 from project.env import load
 
 _env = load()
@@ -30,3 +31,11 @@ logconfig_dict = {
     "root": {},
     "loggers": {"gunicorn.error": {"propagate": True}},
 }
+
+
+def when_ready(server: Any) -> None:
+    exporter.start("web")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    exporter.forget(worker.pid)

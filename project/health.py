@@ -1,6 +1,7 @@
 """Whether this process lives, and whether it can do its work: for load balancers and container engines."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
@@ -12,9 +13,14 @@ def live(request: HttpRequest) -> JsonResponse:
 
 
 def ready(request: HttpRequest) -> JsonResponse:
-    """503 while something that every request needs is missing; says what, and no more."""
+    """503 while something that every request needs is missing; says what, and no more.
+
+    What only background work misses is told, and leaves the process ready.
+    """
     problems = readiness.problems()
-    answer = {"status": "unavailable", "problems": problems} if problems else {"status": "ok"}
+    answer: dict[str, Any] = {"status": "unavailable", "problems": problems} if problems else {"status": "ok"}
+    if degraded := readiness.degraded():
+        answer["degraded"] = degraded
     return JsonResponse(answer, status=503 if problems else 200)
 
 

@@ -3,6 +3,7 @@
 import logging
 import logging.config
 import sys
+from collections.abc import Callable
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -19,6 +20,18 @@ def _unit_of_work(logger: WrappedLogger, method: str, event: EventDict) -> Event
     return event
 
 
+reporters: list[Callable[[EventDict], None]] = []  # told of each error that is logged
+
+
+def _report(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+    if reporters and event.get("level") in ("error", "critical"):
+        if event.get("exc_info") is True:  # only here is it still known which
+            event["exc_info"] = sys.exc_info()
+        for tell in reporters:
+            tell(event)
+    return event
+
+
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     _unit_of_work,
@@ -26,10 +39,17 @@ _SHARED: list[Processor] = [
     structlog.stdlib.add_log_level,
     structlog.stdlib.ExtraAdder(),
     structlog.processors.TimeStamper(fmt="iso", utc=True),
+    _report,
 ]
 
 # Each request and each task has its own access line; these would be second ones.
-_QUIETER = {"django.request": "ERROR", "django.server": "ERROR", "celery": "WARNING", "kombu": "WARNING"}
+_QUIETER = {
+    "django.request": "ERROR",
+    "django.server": "ERROR",
+    "django.template": "WARNING",  # below, it tells the values that stand in pages
+    "celery": "WARNING",
+    "kombu": "WARNING",
+}
 
 
 def configure(log_format: str, level: str) -> None:

@@ -1,14 +1,17 @@
 """The unit of work of a web request: its id, its access line, its deadline."""
 
-import time
 from collections.abc import Callable
 
 import structlog
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from apps.common import call
+from apps.common import access, call
+from apps.common.actor import NOBODY, of_user
 
 log = structlog.get_logger("access.web")
+
+MAX_PATH = 200  # characters of a path in the log
 
 
 def unit_of_work(
@@ -18,17 +21,34 @@ def unit_of_work(
 
     def respond(request: HttpRequest) -> HttpResponse:
         structlog.contextvars.clear_contextvars()
-        identifier = call.start(request.headers.get(call.REQUEST_ID_HEADER))
-        started = time.perf_counter()
+        received = request.headers.get(call.REQUEST_ID_HEADER)
+        unit = access.Unit(log, "web", "", request.headers, request_id=received)
         response = get_response(request)
-        response[call.REQUEST_ID_HEADER] = identifier
-        log.info(
+        response[call.REQUEST_ID_HEADER] = unit.request_id
+        _complete(unit.record, request, response)
+        unit.end(
             "request",
+            unit.record.code,
             method=request.method,
-            path=request.path,
+            path=request.path[:MAX_PATH],
             status=response.status_code,
-            ms=round((time.perf_counter() - started) * 1000, 1),
         )
         return response
 
     return respond
+
+
+def _complete(record: call.Record, request: HttpRequest, response: HttpResponse) -> None:
+    """What the view has not said: pages of Django have a route for a name, a status for a code, and a user."""
+    if not record.name:
+        record.name = _page(request)
+    if not record.code:
+        record.code = "OK" if response.status_code < 400 else f"HTTP_{response.status_code}"
+    if call.actor() == NOBODY and hasattr(request, "_cached_user"):  # nobody is looked up for the log
+        call.set_actor(of_user(request.user))
+
+
+def _page(request: HttpRequest) -> str:
+    if request.resolver_match:
+        return request.resolver_match.view_name
+    return "static" if request.path.startswith(settings.STATIC_URL) else "unknown"

@@ -1,15 +1,22 @@
-"""Whether this process can do its work now: its database and its broker answer."""
+"""Whether this process can do its work now: its database and its broker answer, and the migrations are applied.
+
+The broker is the cache, too. What others have stopped doing makes nobody unready, as taking a web server out of its
+balancer does not start beat again: that is told beside, as degraded, and to Prometheus.
+"""
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import redis
 from django.conf import settings
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.migrations.executor import MigrationExecutor
 
 KEEP = 1.0  # seconds an answer is kept
 PATIENCE = 2.0  # seconds a store may take to answer
+SILENCE = {"relay": 60, "beat": 120, "queue": 300}  # seconds after which a part that is not heard of counts as away
 
 
 class _Checks:
@@ -20,6 +27,8 @@ class _Checks:
         self._thread: threading.Thread | None = None
         self._found: list[str] = []
         self._expires = 0.0
+        self._migrated = False  # it stays so: a process brings no migrations along later
+        self.degraded: list[str] = []
 
     def problems(self) -> list[str]:
         with self._lock:
@@ -37,7 +46,23 @@ class _Checks:
             self._found = [f"a store does not answer within {PATIENCE:g} s"]
 
     def _check(self) -> None:
-        self._found = _check_all()
+        with _connection_of_its_own():
+            found = (_problem("database", self._look_into_database), _problem("broker", _check_broker))
+        self._found = [problem for problem in found if problem]
+
+    def _look_into_database(self) -> str:
+        self.degraded = []
+        _check_database()
+        unmigrated = "" if self._migrated else self._unmigrated()
+        if not unmigrated:
+            self.degraded = _silent()
+        return unmigrated
+
+    def _unmigrated(self) -> str:
+        executor = MigrationExecutor(connection)
+        missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        self._migrated = not missing
+        return f"migrations: {missing} not applied" if missing else ""
 
 
 _checks = _Checks()
@@ -51,29 +76,34 @@ def problems() -> list[str]:
     return _checks.problems()
 
 
-def _check_all() -> list[str]:
-    checks = (("database", _check_database), ("broker", _check_broker))
-    return [problem for name, check in checks if (problem := _problem(name, check))]
+def degraded() -> list[str]:
+    """Which parts of the system have not been heard of lately, as of the last look for problems."""
+    return _checks.degraded
 
 
-def _problem(name: str, check: Callable[[], None]) -> str:
+def _problem(name: str, check: Callable[[], str | None]) -> str:
     try:
-        check()
+        return check() or ""
     except Exception as error:  # whatever a driver raises, the answer is the same
         return f"{name}: {type(error).__name__}"
-    return ""
+
+
+@contextmanager
+def _connection_of_its_own() -> Iterator[None]:
+    """Not from the pool: that all its connections are busy does not mean that the database is away."""
+    mine = connections.create_connection(DEFAULT_DB_ALIAS)
+    options = {name: value for name, value in mine.settings_dict["OPTIONS"].items() if name != "pool"}
+    mine.settings_dict = {**mine.settings_dict, "OPTIONS": options}
+    connections[DEFAULT_DB_ALIAS] = mine  # in this thread alone
+    try:
+        yield
+    finally:
+        mine.close()
 
 
 def _check_database() -> None:
-    connection = connections.create_connection("default")
-    # Not from the pool: that all its connections are busy does not mean that the database is away.
-    options = {name: value for name, value in connection.settings_dict["OPTIONS"].items() if name != "pool"}
-    connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    finally:
-        connection.close()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
 
 def _check_broker() -> None:
@@ -83,3 +113,10 @@ def _check_broker() -> None:
         socket_connect_timeout=settings.REDIS_TIMEOUT,
     ) as client:
         client.ping()
+
+
+def _silent() -> list[str]:
+    from apps.infra.state import heartbeat_ages  # models, which this module is imported before
+
+    ages = heartbeat_ages()
+    return [f"{part} is silent" for part, limit in SILENCE.items() if ages.get(part, limit + 1) > limit]

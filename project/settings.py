@@ -176,7 +176,7 @@ EMAIL_SUBJECT_PREFIX = f"[{PROJECT_NAME}] "
 if EMAIL_URL:
     globals().update(env.email_settings(EMAIL_URL))
 else:
-    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    EMAIL_BACKEND = "apps.common.mail.ConsoleBackend" if DEBUG else "apps.common.mail.NoBackend"
 
 # Background work: see project/celery.py for what Celery itself is told
 
@@ -210,7 +210,14 @@ GRAPHQL_RATE = ENV.graphql_rate
 GRAPHQL_TIMEOUT = ENV.graphql_timeout
 GRAPHIQL = DEBUG if ENV.graphiql is None else ENV.graphiql
 
-# Logs
+# Logs, metrics, traces, error reports
 
 LOGGING_CONFIG = None
+RELEASE = ENV.release
+METRICS_PORT = ENV.metrics_port
+TRACES = env.traces_exporter(ENV)
+OTEL_HEADERS = ENV.otel_exporter_otlp_headers.get_secret_value()
+OTEL_SERVICE_NAME = ENV.otel_service_name or PROJECT_NAME
+SENTRY_DSN = ENV.sentry_dsn.get_secret_value()
+SENTRY_ENVIRONMENT = ENV.sentry_environment
 logs.configure(ENV.log_format, ENV.log_level)

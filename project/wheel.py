@@ -27,6 +27,7 @@ COMMON = (
     "call.py",
     "errors.py",
     "pages.py",
+    "trace.py",
     "grpc/__init__.py",
     "grpc/assertion.py",
     "grpc/channel.py",

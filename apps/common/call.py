@@ -18,6 +18,23 @@ _actor: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
+class Record:
+    """What the access line will say of the work under way; whoever learns it writes it down here."""
+
+    __slots__ = ("code", "cost", "door", "name", "queries", "sql_seconds")
+
+    def __init__(self, door: str = "", name: str = "") -> None:
+        self.door = door  # web, graphql, grpc or task
+        self.name = name  # of the operation, method or task
+        self.code = ""  # OK, or the name of an error
+        self.cost: int | None = None  # of a GraphQL operation
+        self.queries = 0
+        self.sql_seconds = 0.0
+
+
+_record: ContextVar[Record] = ContextVar("record", default=Record())  # noqa: B039 - what nobody reads
+
+
 def request_id() -> str:
     """The id of the work under way; empty outside of any."""
     return _request_id.get()
@@ -32,8 +49,14 @@ def start(received_id: str | None = None, *, seconds: float | None = None) -> st
     identifier = received_id if well_formed and received_id else uuid.uuid4().hex
     _request_id.set(identifier)
     _actor.set(NOBODY)
+    _record.set(Record())
     _deadline.set(None if seconds is None else time.monotonic() + seconds)
     return identifier
+
+
+def record() -> Record:
+    """The record of the work under way; outside of any, one that is thrown away."""
+    return _record.get()
 
 
 def actor() -> Actor:

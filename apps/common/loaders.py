@@ -10,6 +10,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Generic, TypeVar, cast, final
 
+from apps.common import trace
+
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 W = TypeVar("W")
@@ -154,7 +156,8 @@ class Queue:
         if not chunk:
             raise RuntimeError("A batch function waits for a load of its own batch.")
         try:
-            found = self._batch([deferred.key for deferred in chunk])
+            with trace.span(f"load {getattr(self._batch, '__name__', 'batch')}", keys=len(chunk)):
+                found = self._batch([deferred.key for deferred in chunk])
             values = [found.get(deferred.key) for deferred in chunk]
         except Exception as error:
             for deferred in chunk:

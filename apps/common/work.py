@@ -1,7 +1,8 @@
 """Work for nobody stops: past its deadline, or once its caller has gone, a call's queries are cancelled.
 
 Setting a statement timeout would cost each call a round trip. Here a call only enters a set, each query names
-the connection it runs on, and one thread looks at the calls in flight twenty times a second.
+the connection it runs on, and one thread looks at the calls in flight twenty times a second. The same place counts
+queries for the access line.
 """
 
 import contextlib
@@ -15,11 +16,12 @@ from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-from apps.common import call
+from apps.common import call, trace
 from apps.common.errors import DeadlineExceeded
 
 LOOK_EVERY = 0.05  # seconds
 CANCEL_TIMEOUT = 1.0  # seconds, for the message that cancels
+MAX_QUERY = 2000  # characters of a query in a trace
 
 
 class Client(Protocol):
@@ -102,7 +104,6 @@ class Watchdog:
         _current.set(None)
 
     def _start(self) -> None:
-        guard_queries()
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
         self._thread.start()
 
@@ -134,7 +135,7 @@ _current: ContextVar[Work | None] = ContextVar("work", default=None)
 
 
 def guard_queries() -> None:
-    """Have every connection of this process ask, before each query, whether somebody still waits."""
+    """Have every connection of this process count its queries, and ask before each whether somebody still waits."""
     connection_created.connect(_guard, dispatch_uid="apps.common.work")
     for connection in connections.all(initialized_only=True):
         _guard(connection)
@@ -146,10 +147,27 @@ def _guard(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 def _run_guarded(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    record, started = call.record(), time.perf_counter()
+    try:
+        if trace.tracer is None:
+            return _run(execute, sql, params, many, context)
+        with trace.span(sql.partition(" ")[0].upper(), "client", **_described(sql, context["connection"])):
+            return _run(execute, sql, params, many, context)
+    finally:
+        record.queries += 1
+        record.sql_seconds += time.perf_counter() - started
+
+
+def _run(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     work = _current.get()
     if work is None:
         return execute(sql, params, many, context)
     return work.query(context["connection"], lambda: execute(sql, params, many, context))
+
+
+def _described(sql: str, connection: BaseDatabaseWrapper) -> dict[str, str]:
+    """What a trace shows of a query: its text, in which the values are placeholders."""
+    return {"db.system.name": connection.vendor, "db.query.text": sql[:MAX_QUERY]}
 
 
 def _cancel(connection: BaseDatabaseWrapper) -> None:

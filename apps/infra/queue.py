@@ -18,9 +18,9 @@ BATCH = 100
 MAX_STARTS = 3  # a task whose worker died this often is parked
 CLAIM = timedelta(seconds=10)  # for publishing one batch
 RUN = timedelta(seconds=30)  # a running task that was not heard of for so long is taken for dead
-SILENCE = timedelta(minutes=2)  # then a published task that did not start is published again, and later each time
-MAX_DOUBLINGS = 5
-UNKNOWN = 4  # times published, until a task that the workers do not know is parked: a release takes a while
+SILENCE = timedelta(minutes=10)  # then a published task that did not start is published again, and later each time
+MAX_DOUBLINGS = 3
+UNKNOWN = 3  # times published, until a task that the workers do not know is parked: a release takes a while
 
 
 class Message(NamedTuple):
@@ -84,26 +84,31 @@ def give_back(messages: Sequence[Message]) -> None:
     _claimed(messages).update(due_at=Now())
 
 
-def begin(task_id: str, retries: int) -> int:
-    """A worker starts the task: which start it is, or 0 when it must not.
+def publish_again() -> int:
+    """The broker may have lost what it was given: all that has not started is due; returns how many."""
+    waiting = QueuedTask.objects.filter(parked_at=None, runs_until=None, published__gt=0)
+    return waiting.update(due_at=Now(), published=0)
+
+
+def begin(task_id: str, retries: int) -> bool:
+    """A worker starts the task, unless it must not.
 
     It must not when the task is done, parked, running elsewhere, waiting for a later try than this message is of,
     or has killed its worker too often (it is parked then).
     """
-    row = QueuedTask.objects.filter(task_id=task_id, parked_at=None, retries=retries)
     free = Q(runs_until=None) | Q(runs_until__lte=Now())
-    if not row.filter(free).update(starts=F("starts") + 1, runs_until=_moment(RUN), due_at=_moment(RUN)):
-        return 0
-    start = row.values_list("starts", flat=True).first() or 0
-    if start > MAX_STARTS:
+    row = QueuedTask.objects.filter(free, task_id=task_id, parked_at=None, retries=retries)
+    until = _moment(RUN)
+    if row.filter(starts__lt=MAX_STARTS).update(starts=F("starts") + 1, runs_until=until, due_at=until):
+        return True
+    if row.exists():
         park(task_id, f"The worker died, or the task ran out of time, in each of {MAX_STARTS} tries.")
-        return 0
-    return start
+    return False
 
 
-def keep(task_id: str, start: int) -> bool:
+def keep(task_id: str) -> bool:
     """The task is still running. False when it does not run any more, as far as the table knows."""
-    row = QueuedTask.objects.filter(task_id=task_id, starts=start, runs_until__isnull=False)
+    row = QueuedTask.objects.filter(task_id=task_id, runs_until__isnull=False)
     return bool(row.update(runs_until=_moment(RUN), due_at=_moment(RUN)))
 
 

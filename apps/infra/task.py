@@ -10,16 +10,17 @@ from typing import Any, TypeVar
 import celery
 import structlog
 from celery import current_task
-from celery.exceptions import Reject
+from celery.exceptions import Reject, Retry
 from django.db import Error, connection, transaction
 
-from apps.common import call
+from apps.common import access, call, trace
 from apps.common.actor import SYSTEM
-from apps.common.errors import FINAL
+from apps.common.errors import FINAL, DomainError
 from apps.infra import queue, running
 
 T = TypeVar("T")
-log = structlog.get_logger("access.task")
+log = structlog.get_logger("task")
+access_log = structlog.get_logger("access.task")
 
 DATABASE_DOWN = 30  # seconds a worker waits for the database, a task in its hands
 CANVAS = ("link", "link_error", "chain", "chord", "group_id")
@@ -76,24 +77,27 @@ class Task(celery.Task):  # type: ignore[type-arg]
         if task_id is None or not headers.get("queued"):
             return super().__call__(*args, **kwargs)
         call.start(headers.get("request_id"))
-        call.set_actor(SYSTEM)
-        start = _patiently(lambda: queue.begin(task_id, message.retries))
-        if start:
-            with running.kept(task_id, start, self._seconds()):
-                self._run_logged(args, kwargs)
+        if _patiently(lambda: queue.begin(task_id, message.retries)):
+            with running.kept(task_id, self._seconds()):
+                self._run_logged(args, kwargs, headers)
             _patiently(lambda: queue.finish(task_id))
         return None
 
-    def _run_logged(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        started, result = time.perf_counter(), "failed"
+    def _run_logged(self, args: Sequence[Any], kwargs: Mapping[str, Any], headers: Mapping[str, Any]) -> None:
+        unit = access.Unit(access_log, "task", self.name, headers, request_id=call.request_id())
+        call.set_actor(SYSTEM)
+        code = "INTERNAL"
         try:
             self.run(*args, **kwargs)
-            result = "done"
+            code = "OK"
         except AlreadyDone:
-            result = "done before"
+            code = "DONE_BEFORE"
+        except Exception as error:
+            cause = error.exc if isinstance(error, Retry) else error
+            code = cause.code if isinstance(cause, DomainError) else type(cause).__name__
+            raise
         finally:
-            ms = round((time.perf_counter() - started) * 1000, 1)
-            log.info("task", task=self.name, task_id=self.request.id, result=result, ms=ms)
+            unit.end("task", code, task_id=self.request.id, retries=self.request.retries)
 
     def _reschedule(self, task_id: str, retries: int, due: datetime | timedelta) -> None:
         _mend_connection()
@@ -113,7 +117,8 @@ class Task(celery.Task):  # type: ignore[type-arg]
         return float(self.time_limit or self.app.conf.task_time_limit or 3600)
 
     def _headers(self, headers: Mapping[str, Any] | None) -> dict[str, Any]:
-        return {"queued": True, "request_id": call.request_id() or None} | dict(headers or {})
+        passed_on = {"request_id": call.request_id() or None} | trace.headers()
+        return {"queued": True} | passed_on | dict(headers or {})
 
 
 @contextmanager

@@ -36,19 +36,20 @@ def main() -> int:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of: {', '.join(ROWS)}; all without")
     parser.add_argument("--quick", action="store_true", help="small sizes, and a queue ten times less patient")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="of what is killed when")
+    parser.add_argument("--keep", action="store_true", help="keep the logs; they are kept anyway when a row fails")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there")
     options = parser.parse_args()
     if unknown := set(options.rows) - set(ROWS):
         parser.error(f"no such row: {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
-    results = run(World(options.quick, options.seed), options.rows or list(ROWS))
+    results = run(World(options.quick, options.seed), options.rows or list(ROWS), options.keep)
     print(f"\n{table(results)}")
     if options.json:
         options.json.write_text(json.dumps([result._asdict() for result in results], indent=2) + "\n")
     return 0 if all(result.passed for result in results if not result.row.startswith("peer-")) else 1
 
 
-def run(world: World, names: list[str]) -> list[Result]:
+def run(world: World, names: list[str], keep: bool) -> list[Result]:
     print(f"seed {world.seed}, logs in {world.folder}", flush=True)
     results: list[Result] = []
     try:
@@ -60,7 +61,7 @@ def run(world: World, names: list[str]) -> list[Result]:
             print(f"{line(results[-1])}  [{time.monotonic() - started:.0f} s]", flush=True)
     finally:
         failed = [result for result in results if not result.passed and not result.row.startswith("peer-")]
-        world.close(keep_logs=bool(failed))
+        world.close(keep_logs=keep or bool(failed))
     return results
 
 

@@ -53,7 +53,7 @@ def last_items(customer: int, clients: int, attempts: int, seed: int) -> dict[st
                 lines = [Line(product, luck.randint(1, 2)) for product in some]
                 order = services.place_order(actor, lines, f"last-{seed}-{client}-{number}")
                 outcomes[str(order.status)] += 1
-                if order.status is OrderStatus.PLACED and luck.random() < 0.95:
+                if order.status is OrderStatus.PLACED and luck.random() < 0.998:
                     services.cancel_order(actor, order.id, "changed my mind")
                     services.release_stock(order.id)
             except (DomainError, Exception) as error:

@@ -40,10 +40,16 @@ def postgres(world: World) -> Result:
         for number in range(rounds):
             time.sleep(5)
             times.append(_crash(world, tables, load, port, number))
+            world.say(_text(times[-1]))
             time.sleep(5)
             times.append(_hang(world, tables, load, port, number, hang))
+            world.say(_text(times[-1]))
         load.wait(orders / pace + 60)
         return _count(world, tables, load, times)
+
+
+def _text(times: dict[str, float]) -> str:
+    return ", ".join(f"{name} {seconds:.1f}" for name, seconds in times.items())
 
 
 def _crash(world: World, tables: Tables, load: Load, port: int, number: int) -> dict[str, float]:
@@ -114,7 +120,7 @@ def _count(world: World, tables: Tables, load: Load, times: list[dict[str, float
         lost,
         sum(count - 1 for count in keys.values()),
         {
-            "works again after (s)": ", ".join(f"{name} {seconds:.1f}" for name, seconds in worst.items()),
+            "works again after (s)": _text(worst),
             "refused meanwhile, then taken": ", ".join(f"{n} {code}" for code, n in failed.items()) or 0,
             "slowest answer (s)": round(percentile([answer.seconds for answer in load.answers], 1), 1),
             "mails that came twice": sum(count - 1 for count in mailed.values()),

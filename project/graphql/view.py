@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
-from graphql import ExecutionResult, GraphQLError, OperationType, execute_sync
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType, execute_sync
 
 from apps.common import call, work
 from apps.common.actor import NOBODY, Actor, of_user
@@ -34,6 +34,7 @@ documents = Documents(
     allowed=load_allow_list(settings.GRAPHQL_ALLOWED_DOCUMENTS) if settings.GRAPHQL_ALLOWED_DOCUMENTS else None,
 )
 rate = RateLimit(settings.GRAPHQL_RATE or sys.maxsize)
+REFUSED, ANONYMOUS = "(refused)", "(anonymous)"  # what the access line calls operations that it has no name of
 executor = DeferredExecutionContext if settings.GRAPHQL_EXECUTOR == "stock" else CompiledExecutionContext
 
 
@@ -52,6 +53,8 @@ def graphql_view(request: HttpRequest) -> HttpResponse:
     if settings.GRAPHIQL and wants_page(request):
         return render(request, "graphiql.html", {"project_name": settings.PROJECT_NAME})
     media_type = "application/json"
+    record = call.record()
+    record.door, record.name = "graphql", REFUSED
     try:
         media_type = answer_type(request)
         parameters = read(request, settings.GRAPHQL_LIMITS)
@@ -105,6 +108,8 @@ def _run(request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult,
         message = "GET is for queries: send a mutation by POST."
         raise HttpRefused(405, refusal(message, ErrorCode.BAD_USER_INPUT), Allow="POST")
     cost = cost_of(schema.graphql_schema, operation, document.fragments, parameters.variables, settings.GRAPHQL_LIMITS)
+    record = call.record()
+    record.name, record.cost = _name(operation), cost
     context = RequestContext(request, actor_of(request))
     call.set_actor(context.actor)
     check_rate(context)
@@ -112,6 +117,10 @@ def _run(request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult,
         result = _execute(document, parameters, context)
     wanted = parameters.extensions.get("cost") is True
     return result, {"cost": {"requested": cost, "limit": settings.GRAPHQL_LIMITS.cost}} if wanted else {}
+
+
+def _name(operation: OperationDefinitionNode) -> str:
+    return operation.name.value if operation.name else ANONYMOUS
 
 
 def _execute(document: Document, parameters: Parameters, context: RequestContext) -> ExecutionResult:
@@ -142,6 +151,8 @@ def _respond_result(media_type: str, result: ExecutionResult, extensions: Mappin
 def _respond(
     media_type: str, answer: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
+    if answer.get("errors"):
+        call.record().code = str(answer["errors"][0]["extensions"]["code"])
     answer["extensions"] = answer.get("extensions", {}) | {"requestId": call.request_id()}
     body = orjson.dumps(answer)
     response = HttpResponse(body, status=status, content_type=f"{media_type}; charset=utf-8", headers=headers)

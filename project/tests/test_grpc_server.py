@@ -275,8 +275,17 @@ def test_words_that_make_no_sense_are_refused(words):
         call_command("grpcrunserver", *words)
 
 
+@pytest.fixture(scope="module")
+def migrated(tmp_path_factory):
+    """A folder with a database of its own: a process without its tables says NOT_SERVING."""
+    folder = tmp_path_factory.mktemp("migrated")
+    environ = {**os.environ, "DATA_DIR": str(folder), "DATABASE_URL": ""}
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=environ, check=True)
+    return folder
+
+
 @pytest.fixture
-def run(tmp_path):
+def run(migrated):
     """Starts the command on a free port: yields a function that returns the process and a channel to it."""
     started = []
 
@@ -284,7 +293,7 @@ def run(tmp_path):
         port = free_port()
         process = subprocess.Popen(
             [sys.executable, "manage.py", "grpcrunserver", f"127.0.0.1:{port}", *words],
-            env={**os.environ, "DATA_DIR": str(tmp_path), "LOG_FORMAT": "json", **variables},
+            env={**os.environ, "DATA_DIR": str(migrated), "DATABASE_URL": "", "LOG_FORMAT": "json", **variables},
             stderr=subprocess.PIPE,
             text=True,
         )

@@ -3,6 +3,7 @@ import time
 import pytest
 from django.db import connections
 
+from apps.infra import state
 from project import readiness
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,3 +49,28 @@ def test_an_answer_is_kept_for_a_second(monkeypatch):
         readiness.problems()
 
     assert asked == [True]
+
+
+def test_migrations_that_are_missing_make_unready_until_they_are_there(monkeypatch):
+    checks = readiness._checks
+    monkeypatch.setattr(readiness, "KEEP", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(readiness.MigrationExecutor, "migration_plan", lambda *_: ["0007"])
+        assert checks.problems() == ["migrations: 1 not applied"]
+    assert checks.problems() == []
+    monkeypatch.setattr(readiness, "MigrationExecutor", None)  # applied ones are not looked at again
+    assert checks.problems() == []
+
+
+def test_a_silent_part_is_told_and_leaves_the_process_ready(client, monkeypatch):
+    monkeypatch.setattr(state, "heartbeat_ages", lambda: {"beat": 119, "relay": 61, "queue": 1})
+    response = client.get("/health/ready")
+
+    assert response.status_code == 200
+    assert response.json() == {"status": "ok", "degraded": ["relay is silent"]}
+
+
+def test_a_part_that_was_never_heard_of_is_silent():
+    readiness.problems()
+
+    assert readiness.degraded() == ["relay is silent", "beat is silent", "queue is silent"]

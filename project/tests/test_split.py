@@ -156,7 +156,7 @@ class Process:
     def calls(self, request_id):
         """The methods that were called for one request."""
         lines = [line for line in self.log.read_text().splitlines() if f"request_id={request_id}" in line]
-        return sorted(re.search(r"method=/\S+/(\w+)", line)[1] for line in lines if "access.grpc" in line)
+        return sorted(re.search(r"name=/\S+/(\w+)", line)[1] for line in lines if "access.grpc" in line)
 
 
 class App:

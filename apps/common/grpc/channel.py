@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import grpc
 from google.protobuf.descriptor import FileDescriptor
 
-from apps.common import call
+from apps.common import call, trace
 from apps.common.actor import Actor
 from apps.common.grpc import assertion
 from apps.common.grpc.contract import idempotent_methods
@@ -96,6 +96,7 @@ class Channel(grpc.Channel):
         for_itself = actor.service and actor.user_id is None and not actor.for_visitor
         if not for_itself:  # refused without a token: a certificate alone must not lend its rights to a user
             found.append((assertion.METADATA_KEY, assertion.sign(actor, method, self._key)))
+        found += trace.headers().items()
         return tuple(found)
 
     def unary_unary(self, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -157,7 +158,8 @@ class _Method:
 class _Unary(_Method):
     def __call__(self, request: Any, timeout: float | None = None, metadata: Metadata = ()) -> Any:
         try:
-            return self.invoke(request, timeout, metadata)
+            with trace.span(self._name.strip("/"), "client"):
+                return self.invoke(request, timeout, metadata)
         except grpc.RpcError as error:
             self.fail(error)
 
@@ -166,7 +168,8 @@ class _Stream(_Method):
     def __call__(self, request: Any, timeout: float | None = None, metadata: Metadata = ()) -> Iterator[Any]:
         responses = None
         try:
-            responses = self.invoke(request, timeout, metadata)
+            with trace.span(self._name.strip("/"), "client"):
+                responses = self.invoke(request, timeout, metadata)
             yield from responses
         except grpc.RpcError as error:
             self.fail(error)

@@ -2,7 +2,7 @@
 
 1. request id    taken over or made, on every log line, back in the trailing metadata
 2. deadline      the client's, or a default; past it, queries are cancelled (work.py)
-3. access line   logger `access.grpc`: method, code, milliseconds, actor
+3. access line   logger `access.grpc`: name (the method), code, milliseconds, queries, actor; and the span (access.py)
 4. errors        DomainError -> status with details; anything else -> INTERNAL, masked and logged
 5. authentication, then the method's rule (`@allow`); no rule, no call
 6. parsing       bytes that are no message are the client's fault: INVALID_ARGUMENT
@@ -20,8 +20,8 @@ import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections
 from google.protobuf.message import DecodeError
 
-from apps.common import call
-from apps.common.actor import NOBODY, Actor, Rule, anyone, require
+from apps.common import access, call
+from apps.common.actor import Actor, Rule, anyone, require
 from apps.common.errors import DomainError, InvalidArgument, Unavailable
 from apps.common.grpc.auth import Authenticator
 from apps.common.grpc.errors import DETAILS_KEY, to_status
@@ -59,7 +59,7 @@ class Chain(grpc.ServerInterceptor):
             return known
         handler = continuation(details)
         if handler is None:
-            access_log.info("call", method=details.method[:100], code="UNIMPLEMENTED")
+            access_log.info("call", name=details.method[:100], code="UNIMPLEMENTED")
         if handler is None or details.method.startswith(HEALTH):
             return handler
         wrapped = self._methods[details.method] = _Method(self, details.method, handler).handler()
@@ -136,24 +136,30 @@ class _Unit:
     """One call, from its first byte to its access line."""
 
     def __init__(self, method: _Method, context: Any) -> None:
-        self.started = time.perf_counter()
         self.method = method
         self.context = context
         self.code = "OK"
-        self.actor: Actor = NOBODY
         self.metadata: dict[str, Any] = dict(context.invocation_metadata())
         remaining = context.time_remaining()
         seconds = method.chain.default_deadline if remaining is None or remaining > _NEVER else remaining
-        self.request_id = call.start(self.metadata.get(REQUEST_ID_KEY), seconds=seconds)
+        self.access = access.Unit(
+            access_log,
+            "grpc",
+            method.name,
+            self.metadata,
+            request_id=self.metadata.get(REQUEST_ID_KEY),
+            seconds=seconds,
+        )
+        self.request_id = self.access.request_id
         context.set_trailing_metadata(((REQUEST_ID_KEY, self.request_id),))
         self.work = watchdog.begin(context, time.monotonic() + seconds)
 
     def admit(self) -> None:
         """Raise unless the caller may call this method now."""
         self.work.check()
-        self.actor = self.method.chain.authenticate(self.method.name, self.metadata, self.context)
-        call.set_actor(self.actor)
-        require(self.actor, self.method.rule)
+        actor = self.method.chain.authenticate(self.method.name, self.metadata, self.context)
+        call.set_actor(actor)
+        require(actor, self.method.rule)
 
     def fail(self, error: Exception) -> NoReturn:
         """End the call with the status that fits."""
@@ -179,13 +185,7 @@ class _Unit:
 
     def close(self) -> None:
         watchdog.end(self.work)
-        access_log.info(
-            "call",
-            method=self.method.name,
-            code=self.code,
-            ms=round((time.perf_counter() - self.started) * 1000, 1),
-            actor=str(self.actor),
-        )
+        self.access.end("call", self.code)
 
 
 def _behavior(handler: Any) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ from kombu.exceptions import OperationalError
 
 from apps.common import call
 from apps.common.errors import NotFound
-from apps.infra import heartbeat, queue, relay, task
+from apps.infra import consumer, heartbeat, queue, relay, task
 from apps.infra.models import Heartbeat, QueuedTask
 from apps.infra.task import once
 from project.celery import app
@@ -202,6 +202,37 @@ def test_a_broker_that_is_down_loses_nothing(broker):
     broker.down = False
 
     assert relay.publish_due(app) == 1
+
+
+def test_a_broker_that_was_wiped_or_replaced_is_told_from_the_one_before(monkeypatch):
+    monkeypatch.setattr(relay, "LOOK", 0)
+    seen = relay.Broker()
+    monkeypatch.setattr(seen, "MARK", "test:relay")
+    seen.client.delete("test:relay")
+
+    assert seen.is_another()
+    seen.remember()
+    assert not seen.is_another()
+    seen.client.delete("test:relay")
+    assert seen.is_another()
+    seen.client.set("test:relay", "the server before")
+    assert seen.is_another()
+    seen.client.delete("test:relay")
+
+
+def test_a_worker_outlives_whatever_its_broken_connection_raises(monkeypatch):
+    def fail(*_):
+        raise AttributeError("'NoneType' object has no attribute 'hostname'")
+
+    monkeypatch.setattr(consumer.consumer.Consumer, "on_connection_error_after_connected", fail)
+    monkeypatch.setattr(
+        consumer.consumer.Consumer, "__init__", lambda self: setattr(self, "connection_errors", (OSError,))
+    )
+    mine = consumer.Consumer()
+    mine.on_connection_error_after_connected(OSError())
+
+    assert mine.connection_errors == (OSError, AttributeError)
+    assert app.conf.worker_consumer == "apps.infra.consumer:Consumer"
 
 
 def test_a_message_that_cannot_be_published_is_parked_and_holds_up_no_other(broker, monkeypatch):

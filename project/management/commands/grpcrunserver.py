@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import autoreload
 
-from project import grpc_server
+from project import exporter, grpc_server
 
 RESTART_PAUSE = 1.0  # seconds: a process that dies at once must not be started a hundred times a second
 STOP_MARGIN = 5.0  # seconds beyond the grace time before a process is killed
@@ -35,6 +35,8 @@ class Command(BaseCommand):
         if options["processes"] < 1 or (options["dev"] and options["processes"] > 1):
             raise CommandError("--processes must be 1 or more, and 1 with --dev.")
         try:
+            if not options["dev"]:
+                exporter.start("grpc")
             if options["dev"]:
                 autoreload.run_with_reloader(_serve_for_developers, address)
             elif options["processes"] > 1:
@@ -57,6 +59,7 @@ def full_address(text: str) -> str:
 
 def _serve_for_developers(address: str) -> None:
     # The reloader runs this in a thread, which may not handle signals, and ends the process itself.
+    exporter.start("grpc")
     grpc_server.serve(address, stop=threading.Event())
 
 
@@ -70,6 +73,7 @@ def _supervise(address: str, count: int) -> None:
             for index, process in enumerate(processes):
                 if not process.is_alive() and not stopped.is_set():
                     log.error("gRPC process died", pid=process.pid, exit_code=process.exitcode)
+                    exporter.forget(process.pid or 0)
                     stopped.wait(RESTART_PAUSE)
                     processes[index] = _spawn(address)
         _stop(processes)

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from apps.infra import relay
+from project import exporter
 from project.celery import app
 
 
@@ -17,4 +18,5 @@ class Command(BaseCommand):
         stop = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        exporter.start("relay")
         relay.run(app, stop)

@@ -1,0 +1,292 @@
+"""What Prometheus is told, and that the dashboard and the alerts ask for nothing else."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from datetime import timedelta
+
+import prometheus_client
+import pytest
+import yaml
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils import timezone
+
+from apps.catalog.tests.factories import ProductFactory
+from apps.common import access, call
+from apps.common.testing import free_port
+from apps.infra import heartbeat, queue
+from project import collectors, exporter, metrics
+
+DEPLOY = settings.BASE_DIR / "deploy"
+DASHBOARD = DEPLOY / "grafana" / "backend.json"
+ALERTS = DEPLOY / "prometheus" / "alerts.yml"
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """How much a series has grown since the test began."""
+    monkeypatch.setattr(access, "listeners", [metrics.count])
+    monkeypatch.setattr(metrics, "names", metrics.Names(after=1))
+    registry = prometheus_client.REGISTRY
+    before = {(s.name, *sorted(s.labels.items())): s.value for family in registry.collect() for s in family.samples}
+
+    def grown(name, **labels):
+        value = registry.get_sample_value(name, labels)
+        return None if value is None else value - before.get((name, *sorted(labels.items())), 0)
+
+    return grown
+
+
+@pytest.mark.django_db
+def test_a_request_is_counted_under_its_operation_once_that_is_known(graphql, counted):
+    product = ProductFactory()
+    page = graphql()
+    for _ in range(3):
+        page(f'query One {{ product(id: "{product.id}") {{ name }} }}')
+    page('query One { order(id: "1") { id } }')
+    page("{ nothing }")
+
+    assert counted("graphql_requests_total", operation="(other)", code="OK") == 1
+    assert counted("graphql_requests_total", operation="One", code="OK") == 2
+    assert counted("graphql_requests_total", operation="One", code="UNAUTHENTICATED") == 1
+    assert counted("graphql_requests_total", operation="(refused)", code="GRAPHQL_VALIDATION_FAILED") == 1
+    assert counted("graphql_request_seconds_count", operation="One") == 3
+    assert counted("graphql_cost_sum") == 4
+    assert counted("sql_queries_total", door="graphql") == 3
+
+
+@pytest.mark.django_db
+def test_pages_are_counted_by_route(client, counted):
+    client.get("/admin/", headers={"host": "localhost"})
+    client.get("/canary@example.com", headers={"host": "localhost"})
+
+    assert counted("web_requests_total", route="admin:index", code="OK") == 1
+    assert counted("web_requests_total", route="unknown", code="HTTP_404") == 1
+
+
+@pytest.mark.parametrize(
+    ("door", "labels", "series"), [("grpc", "method", "grpc_calls_total"), ("task", "task", "tasks_total")]
+)
+def test_calls_and_tasks_are_counted_by_name_and_code(counted, door, labels, series):
+    record = call.Record(door, "a")
+    record.code = "NOT_FOUND"
+    metrics.count(record, 0.2)
+
+    assert counted(series, **{labels: "a", "code": "NOT_FOUND"}) == 1
+
+
+def test_names_that_nobody_uses_again_make_no_series():
+    names = metrics.Names(most=2, after=3, candidates=50)
+    flood = {names.label(f"Canary{number}") for number in range(1000)}
+    used = [names.label("Cart") for _ in range(4)]
+    others = [names.label(name) for name in ("Home", "Third") for _ in range(4)]
+
+    assert flood == {"(other)"}
+    assert used == ["(other)", "(other)", "(other)", "Cart"]
+    assert others == ["(other)", "(other)", "(other)", "Home", *["(other)"] * 4]
+    assert names.label("(refused)") == "(refused)"
+
+
+def test_the_pool_is_looked_at_once_a_second(monkeypatch, counted):
+    class Pool:
+        asked = 0
+
+        def get_stats(self):
+            Pool.asked += 1
+            return {"pool_size": 4, "pool_available": 1, "requests_waiting": 2}
+
+    monkeypatch.setattr(metrics, "connections", {"default": type("Connection", (), {"pool": Pool()})})
+    monkeypatch.setattr(metrics, "_next_look", 0)
+    for _ in range(3):
+        metrics.count(call.Record("task", "a"), 0)
+
+    assert Pool.asked == 1
+    value = prometheus_client.REGISTRY.get_sample_value
+    assert value("database_pool_connections", {"state": "used"}) == 3
+    assert value("database_pool_connections", {"state": "idle"}) == 1
+    assert value("database_pool_waiting") == 2
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    monkeypatch.setattr("django.db.connection.close", lambda: None)
+    found = prometheus_client.CollectorRegistry()
+    found.register(collectors.Shared())
+    return found.get_sample_value
+
+
+@pytest.mark.django_db
+def test_the_relay_tells_of_the_queue(shared):
+    queue.enqueue("1", "t", [], {}, {}, timezone.now() - timedelta(seconds=90))
+    heartbeat.note("beat")
+
+    assert shared("queue_rows", {"state": "due"}) == 1
+    assert shared("queue_rows", {"state": "parked"}) == 0
+    assert shared("queue_oldest_due_seconds") == pytest.approx(90, abs=5)
+    assert shared("heartbeat_age_seconds", {"part": "beat"}) == pytest.approx(0, abs=5)
+    assert shared("broker_messages") is not None
+
+
+@pytest.mark.django_db
+def test_a_broker_that_is_down_is_left_out(shared, settings):
+    settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
+
+    assert shared("broker_messages") is None
+    assert shared("queue_rows", {"state": "due"}) == 0
+
+
+def test_each_role_has_a_port_of_its_own(settings):
+    settings.METRICS_PORT = 9100
+    assert [exporter.port(role) for role in exporter.ROLES] == [9100, 9101, 9102, 9103]
+    settings.METRICS_PORT = 0
+    assert {exporter.port(role) for role in exporter.ROLES} == {0}
+
+
+def test_a_port_that_is_taken_is_named(settings, monkeypatch, tmp_path):
+    def refuse(*_):
+        raise OSError(98, "Address already in use")
+
+    settings.METRICS_PORT = 9100
+    monkeypatch.setenv(exporter.DIRECTORY, str(tmp_path))
+    monkeypatch.setattr(access, "listeners", [])
+    monkeypatch.setattr(collectors, "serve", refuse)
+    with pytest.raises(ImproperlyConfigured, match="grpc cannot be at port 9101"):
+        exporter.start("grpc")
+
+
+def test_off_costs_no_import():
+    program = "import django, sys; django.setup(); import project.gunicorn, project.urls; print(sorted(sys.modules))"
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "project.settings"}
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+
+    # redis imports OpenTelemetry's metrics by itself, where that is installed.
+    unwanted = ("prometheus_client", "opentelemetry.sdk.trace", "opentelemetry.exporter", "sentry_sdk")
+    assert [name for name in unwanted if f"'{name}'" in done.stdout] == []
+
+
+def test_the_workers_of_a_web_server_are_counted_together(tmp_path):
+    """Real processes: two workers, one of them replaced, one port."""
+    port, first = free_port(), free_port()
+    environ = {
+        **os.environ,
+        "PORT": str(port),
+        "METRICS_PORT": str(first),
+        "WEB_WORKERS": "2",
+        "RELEASE": "v7",
+        "TMPDIR": str(tmp_path),
+        "DATA_DIR": str(tmp_path),
+        "DEBUG": "0",
+        "SECRET_KEY": "0123456789" * 6,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "ALLOW_SQLITE": "1",
+        "SECURE_COOKIES": "0",
+    }
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi"]
+    with subprocess.Popen(command, env=environ, cwd=settings.BASE_DIR, stderr=subprocess.DEVNULL) as server:
+        try:
+            seen = set()
+            for number in range(1, 9):
+                ask(port)
+                seen.update(file.name for file in tmp_path.glob("metrics-*/counter_*.db"))
+                if number == 4:
+                    os.kill(int(next(iter(seen)).split("_")[1].removesuffix(".db")), signal.SIGTERM)
+                    time.sleep(0.5)
+            told = read(first)
+        finally:
+            server.terminate()
+
+    assert re.findall(r"^graphql_requests_total\{.*\} (.*)$", told, re.M) == ["8.0"]
+    assert 'app_release{release="v7"} 1.0' in told
+    assert "heartbeat_age_seconds" not in told  # the relay's to tell
+    assert list(tmp_path.glob("metrics-*")) == []
+
+
+def ask(port: int) -> None:
+    body = json.dumps({"query": "{ __typename }"}).encode()
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
+    end = time.monotonic() + 20
+    while True:
+        try:
+            urllib.request.urlopen(request, timeout=5).close()
+        except OSError:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        else:
+            return
+
+
+def read(port: int) -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        return answer.read().decode()
+
+
+def known_series() -> set[str]:
+    """All that a process of ours can tell, under the names that Prometheus stores."""
+    found = {"up"}
+    for family in [*prometheus_client.REGISTRY.collect(), *collectors.Release().collect()]:
+        suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}.get(family.type, ("",))
+        found |= {family.name + suffix for suffix in suffixes}
+    return found | {"queue_rows", "queue_oldest_due_seconds", "heartbeat_age_seconds", "broker_messages"}
+
+
+def series_in(expression: str) -> set[str]:
+    """The names in a query that are followed by a selector or a range: no function, no label."""
+    outside = re.sub(r"\{[^}]*\}", "{}", expression)
+    outside = re.sub(r"\b(by|without|on|ignoring|group_left)\s*\([^)]*\)", "", outside)
+    words = set(re.findall(r"[a-z_]\w*(?!\w|\s*\()", outside)) - {"and", "or", "unless", "by", "m", "s", "h", "bool"}
+    return {word for word in words if not re.fullmatch(r"\$?__\w+|\d\w*", word)}
+
+
+def alerts():
+    (group,) = yaml.safe_load(ALERTS.read_text())["groups"]
+    return group["rules"]
+
+
+def panels():
+    return [panel for panel in json.loads(DASHBOARD.read_text())["panels"] if panel["type"] != "row"]
+
+
+def test_every_alert_has_what_its_reader_needs():
+    for rule in alerts():
+        assert rule.keys() == {"alert", "expr", "for", "labels", "annotations"}, rule
+        assert rule["labels"]["severity"] in ("page", "ticket")
+        assert re.fullmatch(r"\d+[smh]", rule["for"])
+        assert rule["annotations"].keys() == {"summary"}
+
+
+def test_every_alert_stands_in_the_runbook():
+    runbook = (settings.BASE_DIR / "docs" / "operate.md").read_text()
+
+    assert [rule["alert"] for rule in alerts() if f"### {rule['alert']}\n" not in runbook] == []
+    assert sorted(re.findall(r"^### ([A-Z]\w+)$", runbook, re.M)) == sorted(rule["alert"] for rule in alerts())
+
+
+def test_every_panel_asks_something_and_has_a_place():
+    assert len({panel["id"] for panel in panels()}) == len(panels()) >= 10
+    for panel in panels():
+        assert panel["title"]
+        assert panel["targets"]
+        assert panel["gridPos"].keys() == {"h", "w", "x", "y"}
+
+
+def test_every_metric_that_is_asked_for_exists():
+    asked = [rule["expr"] for rule in alerts()]
+    asked += [target["expr"] for panel in panels() for target in panel["targets"]]
+
+    assert all(series_in(query) for query in asked)
+    assert set().union(*map(series_in, asked)) - known_series() == set()
+
+
+def test_every_metric_is_on_the_dashboard():
+    shown = set().union(*(series_in(target["expr"]) for panel in panels() for target in panel["targets"]))
+    ours = {name for name in known_series() if not name.startswith(("python_", "process_")) and name != "up"}
+
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in ours} - {
+        re.sub("_(bucket|sum|count)$", "", name) for name in shown
+    } == set()

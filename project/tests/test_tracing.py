@@ -1,0 +1,229 @@
+"""Traces from the browser to the task, and error reports."""
+
+import json
+import threading
+import timeit
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from django.db import connection
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+from sentry_sdk.transport import Transport
+from structlog import get_logger
+
+from apps.accounts.tests.factories import UserFactory
+from apps.catalog.tests.factories import ProductFactory
+from apps.common import call, trace
+from apps.common.grpc.channel import Channel
+from apps.common.grpc.testing import LocalChannel
+from apps.common.tests import probe
+from apps.orders.tests.factories import LineFactory, OrderFactory
+from project import env, logs, reports, tracing
+from project.tests.test_logs import ORDER, run_queued_tasks
+
+PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+TRACE = int(PARENT.split("-")[1], 16)
+
+
+class Spans(InMemorySpanExporter):
+    def named(self, name):
+        (span,) = [span for span in self.get_finished_spans() if span.name == name]
+        return span
+
+    def inside(self, span):
+        """The names of the spans that lie directly in it, in their order."""
+        spans = sorted(self.get_finished_spans(), key=lambda each: each.start_time)
+        return [each.name for each in spans if each.parent and each.parent.span_id == span.context.span_id]
+
+
+@pytest.fixture
+def spans(monkeypatch):
+    exporter = Spans()
+    monkeypatch.setattr(trace, "tracer", tracing.Tracer(tracing.provider(SimpleSpanProcessor(exporter))))
+    return exporter
+
+
+@pytest.mark.django_db
+def test_an_operation_its_batches_and_its_queries_are_one_trace(graphql, spans):
+    user, product = UserFactory(), ProductFactory()
+    order = OrderFactory(customer_id=user.id, line=None)
+    LineFactory(order=order, product_id=product.id)
+    page = graphql().login(user)
+    page.client.defaults["HTTP_TRACEPARENT"] = PARENT
+    spans.clear()
+    page.data("query Mine { myOrders { edges { node { lines { product { name } } } } } }")
+
+    operation = spans.named("graphql Mine")
+    assert operation.context.trace_id == TRACE
+    assert {span.context.trace_id for span in spans.get_finished_spans()} == {TRACE}
+    assert spans.inside(operation)[-2:] == ["load get_lines", "load get_products"]
+    assert spans.inside(spans.named("load get_products")) == ["SELECT"]
+    assert operation.attributes["code"] == "OK"
+    assert operation.attributes["request_id"] == page.last["X-Request-ID"]
+
+
+@pytest.mark.django_db
+def test_a_task_is_in_the_trace_of_the_request_that_queued_it(graphql, spans, monkeypatch, mailoutbox):
+    product, page = ProductFactory(), graphql().login(UserFactory())
+    page.data(ORDER, lines=[{"productId": str(product.id), "quantity": 1}])
+    run_queued_tasks(monkeypatch)
+
+    request, task = spans.named("graphql Buy"), spans.named("task orders.send_confirmation")
+    assert task.parent.span_id == request.context.span_id
+    assert task.context.trace_id == request.context.trace_id
+    assert "SELECT" in spans.inside(task)
+    assert len(mailoutbox) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_and_its_callee_are_one_trace(spans):
+    local = LocalChannel(probe.register, probe.chain())
+    remote = probe.Stub(Channel("grpc://local:1", probe.DESCRIPTOR, token=probe.TOKEN, connect=lambda: local))
+    with trace.span("caller"):
+        remote.Write(probe.Text())
+
+    client = spans.named(f"{probe.NAME}/Write")
+    server = spans.named(f"grpc /{probe.NAME}/Write")
+    assert client.parent.span_id == spans.named("caller").context.span_id
+    assert server.parent.span_id == client.context.span_id
+    assert server.attributes["code"] == "OK"
+
+
+@pytest.mark.django_db
+def test_no_value_of_a_query_and_no_word_of_an_error_is_in_a_trace(spans):
+    with trace.span("failing"), pytest.raises(ValueError, match="canary"), trace.span("inner"):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT %s", ["canary"])
+        raise ValueError("canary")
+
+    assert spans.named("inner").status.status_code is StatusCode.ERROR
+    assert spans.named("SELECT").attributes["db.query.text"] == "SELECT %s"
+    assert "canary" not in "".join(span.to_json() for span in spans.get_finished_spans())
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("OK", StatusCode.UNSET),
+        ("NOT_FOUND", StatusCode.UNSET),
+        ("HTTP_404", StatusCode.UNSET),
+        ("HTTP_503", StatusCode.ERROR),
+        ("INTERNAL", StatusCode.ERROR),
+        ("INTERNAL_SERVER_ERROR", StatusCode.ERROR),
+        ("UNAVAILABLE", StatusCode.ERROR),
+        ("ValueError", StatusCode.ERROR),
+    ],
+)
+def test_a_refusal_is_no_error(spans, code, status):
+    trace.begin("a", "server").end(code)
+
+    assert spans.named("a").status.status_code is status
+
+
+def test_what_ends_leaves_its_callers_span_as_it_was(spans):
+    with trace.span("outer"):
+        trace.begin("a", "client").end()
+        with trace.span("b"):
+            pass
+
+    assert spans.inside(spans.named("outer")) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({}, ""),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318"}, "otlp"),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, "otlp"),
+        ({"OTEL_TRACES_EXPORTER": "console"}, "console"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c:4318", "OTEL_TRACES_EXPORTER": "none"}, ""),
+    ],
+)
+def test_the_standard_variables_decide(monkeypatch, variables, expected):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert env.traces_exporter(env.load()) == expected
+
+
+class Collector(BaseHTTPRequestHandler):
+    seen: list = []
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        Collector.seen.append((self.path, self.headers["Authorization"]))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_):
+        pass
+
+
+def test_traces_go_where_the_variables_say(monkeypatch, settings):
+    server = HTTPServer(("127.0.0.1", 0), Collector)
+    threading.Thread(target=server.handle_request).start()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    settings.TRACES, settings.OTEL_HEADERS = "otlp", "authorization=Bearer x, b=c"
+    monkeypatch.setattr(trace, "tracer", tracing.Tracer(tracing.provider(SimpleSpanProcessor(tracing.exporter()))))
+    with trace.span("a"):
+        pass
+    server.server_close()
+
+    assert Collector.seen == [("/v1/traces", "Bearer x")]
+
+
+def test_off_costs_next_to_nothing():
+    def spanned():
+        with trace.span("a"):
+            pass
+
+    assert trace.tracer is None
+    assert trace.headers() == {}
+    assert trace.begin("a", "server") is None
+    assert min(timeit.repeat(spanned, number=10_000, repeat=5)) / 10_000 < 5e-6
+
+
+class Kept(Transport):
+    envelopes: list = []
+
+    def capture_envelope(self, envelope):
+        Kept.envelopes.append(envelope)
+
+
+@pytest.fixture
+def reported(settings, monkeypatch):
+    """The error reports so far."""
+    settings.SENTRY_DSN, settings.RELEASE = "http://key@sentry.invalid/1", "v7"
+    monkeypatch.setattr(logs, "reporters", [])
+    monkeypatch.setattr(Kept, "envelopes", [])
+    reports.install(transport=Kept)
+    yield lambda: [envelope.get_event() for envelope in Kept.envelopes]
+    reports.sentry_sdk.get_client().close(0)
+
+
+@pytest.mark.django_db
+def test_an_error_is_reported_with_its_request_id_and_release(graphql, reported, monkeypatch):
+    monkeypatch.setattr("apps.catalog.public.list_products", lambda **_: 1 / 0)
+    page = graphql()
+    password = "yranac"[::-1]  # in a frame of the stack, as any value might be
+    page("{ products { edges { cursor } } }", password=password)
+
+    (event,) = reported()
+    assert event["release"] == "v7"
+    assert event["tags"]["request_id"] == page.last["X-Request-ID"]
+    assert event["exception"]["values"][0]["type"] == "ZeroDivisionError"
+    assert "canary" not in json.dumps(event, default=str)
+    assert "request" not in event
+    assert "user" not in event
+
+
+def test_an_error_without_an_exception_is_reported_by_its_words(reported):
+    call.start("an-id")
+    get_logger("somewhere").error("calls did not end within the grace time", grace=30)
+    get_logger("somewhere").warning("nothing to report")
+
+    assert [(event["message"], event["tags"]["request_id"]) for event in reported()] == [
+        ("calls did not end within the grace time", "an-id")
+    ]
