@@ -1,6 +1,6 @@
 """What a connection to PostgreSQL is given beyond what Django gives it."""
 
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import cache
 from typing import Any
 
@@ -8,9 +8,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def use_fast_timestamps(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    """Read timestamps five times as fast as Django does: a receiver of `connection_created`.
+    """Read timestamps by psycopg's own loader, in C: a receiver of `connection_created`.
 
-    Django takes them apart with a regular expression and puts in a time zone, which here is the connection's anyway.
+    Django's is written in Python, to put in a time zone, which here is the connection's anyway.
     """
     if connection.vendor == "postgresql" and connection.timezone == UTC:
         connection.connection.adapters.register_loader("timestamptz", _loader())
@@ -18,15 +18,15 @@ def use_fast_timestamps(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 @cache
 def _loader() -> type:
-    from psycopg.types.datetime import TimestamptzLoader  # needs libpq, which SQLite does without
+    from psycopg import adapters, pq  # needs libpq, which SQLite does without
 
-    class UtcLoader(TimestamptzLoader):
+    own: Any = adapters.get_loader(adapters.types["timestamptz"].oid, pq.Format.TEXT)
+
+    class UtcLoader:
         timezone = UTC  # Django replaces a loader that does not say so
+        format = own.format
 
-        def load(self, data: Any) -> datetime:
-            try:
-                return datetime.fromisoformat(bytes(data).decode())
-            except ValueError:  # infinity, years beyond 9999: psycopg has the words for it
-                return super().load(data)
+        def __new__(cls, oid: int, context: Any = None) -> Any:
+            return own(oid, context)
 
     return UtcLoader

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from graphql import (
+    ArgumentNode,
+    DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -25,19 +27,24 @@ from graphql import (
     Undefined,
     ValueNode,
     VariableNode,
+    Visitor,
     get_named_type,
     get_nullable_type,
     is_composite_type,
     is_list_type,
     value_from_ast_untyped,
+    visit,
 )
 from graphql.execution.execute import get_field_def
 
+from project.graphql.cache import BoundedCache
 from project.graphql.errors import ErrorCode
 from project.graphql.limits import Limits, over
 
 PAGE_SIZES = ("first", "last")
 METADATA_DISCOUNT = 10  # introspection reads what is in memory already, and its lists are as long as the schema
+COSTS_KEPT = 64  # of one document
+DECIDING = (int, type(None), type(Undefined))  # other values are refused when the variables are coerced
 _SATURATED = 10**12
 
 
@@ -73,6 +80,51 @@ def cost_of(
     if cost > limits.cost:
         raise over(limits, "cost", f"The operation would cost {cost}, more than {{}}", ErrorCode.BAD_USER_INPUT)
     return cost
+
+
+class Costs:
+    """What the operations of one document cost, computed once for all requests whose variables decide alike."""
+
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        limits: Limits,
+    ) -> None:
+        self._schema = schema
+        self._fragments = fragments
+        self._limits = limits
+        self._deciding = sorted(deciding_variables(document))
+        self._kept: BoundedCache[int] = BoundedCache(COSTS_KEPT)
+
+    def of(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
+        """As `cost_of`."""
+        values = [variables.get(name, Undefined) for name in self._deciding]
+        if not all(isinstance(value, DECIDING) for value in values):
+            return self._compute(operation, variables)
+        key = (id(operation), *map(type, values), *values)  # True equals 1, and does not mean the same
+        return self._kept.get_or_make(key, lambda: self._compute(operation, variables))
+
+    def _compute(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
+        return cost_of(self._schema, operation, self._fragments, variables, self._limits)
+
+
+def deciding_variables(document: DocumentNode) -> set[str]:
+    """The names of the variables that a cost depends on: those of page sizes, and of @skip and @include."""
+    found = _DecidingVariables()
+    visit(document, found)
+    return found.names
+
+
+class _DecidingVariables(Visitor):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: set[str] = set()
+
+    def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
+        if node.name.value in (*PAGE_SIZES, "if") and isinstance(node.value, VariableNode):
+            self.names.add(node.value.name.value)
 
 
 def _variable_defaults(operation: OperationDefinitionNode) -> dict[str, Any]:

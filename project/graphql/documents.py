@@ -26,6 +26,7 @@ from graphql import (
 from redis.exceptions import RedisError
 from structlog import get_logger
 
+from project.graphql.cost import Costs
 from project.graphql.errors import ErrorCode, refusal
 from project.graphql.limits import Limits, Shape, check_document, check_text
 
@@ -52,6 +53,7 @@ class Document:
     operations: Mapping[str, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
     shapes: Mapping[str, Shape]
+    costs: Costs
     tokens: int
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
@@ -169,7 +171,8 @@ class Documents:
             if isinstance(node, OperationDefinitionNode)
         }
         fragments = {node.name.value: node for node in ast.definitions if isinstance(node, FragmentDefinitionNode)}
-        return Document(text, ast, operations, fragments, shapes, tokens)
+        costs = Costs(self.schema, ast, fragments, self.limits)
+        return Document(text, ast, operations, fragments, shapes, costs, tokens)
 
 
 def _plain_id(document_id: str | None) -> str | None:

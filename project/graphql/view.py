@@ -17,7 +17,6 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, Oper
 from apps.common import call, work
 from apps.common.actor import NOBODY, Actor, of_user
 from apps.common.loaders import Loaders
-from project.graphql.cost import cost_of
 from project.graphql.documents import Document, DocumentRefused, Documents, PersistedQueries, load_allow_list
 from project.graphql.errors import ErrorCode, format_errors, refusal
 from project.graphql.executor import CompiledExecutionContext, DeferredExecutionContext
@@ -107,7 +106,7 @@ def _run(request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult,
     if request.method == "GET" and operation.operation is not OperationType.QUERY:
         message = "GET is for queries: send a mutation by POST."
         raise HttpRefused(405, refusal(message, ErrorCode.BAD_USER_INPUT), Allow="POST")
-    cost = cost_of(schema.graphql_schema, operation, document.fragments, parameters.variables, settings.GRAPHQL_LIMITS)
+    cost = document.costs.of(operation, parameters.variables)
     record = call.record()
     record.name, record.cost = _name(operation), cost
     context = RequestContext(request, actor_of(request))

@@ -321,7 +321,7 @@ def test_who_acts_in_which_request_and_how_long_it_may_take_arrive(catalog, monk
         catalog.create_product(SYSTEM, DRAFT)
 
     assert [request_id for request_id, _, _ in arrived] == ["request-7", "request-7"]
-    assert all(3 < left <= 5 for _, _, left in arrived)
+    assert all(3 < left < 5.1 for _, _, left in arrived)  # gRPC rounds up
     if catalog.way != "direct":  # there the actor is an argument and nothing else
         assert [actor for _, actor, _ in arrived] == [STAFF._replace(service=CALLER), Actor(service=CALLER)]
 

@@ -20,7 +20,7 @@ from graphql import (
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path
 
-from project.graphql.executor.cache import BoundedCache
+from project.graphql.cache import BoundedCache
 from project.graphql.executor.deferred import DeferredExecutionContext
 from project.graphql.executor.plans import DocumentPlans, FieldPlan
 

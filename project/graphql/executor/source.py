@@ -18,7 +18,7 @@ from graphql import (
     Undefined,
 )
 
-from project.graphql.executor.cache import BoundedCache
+from project.graphql.cache import BoundedCache
 from project.graphql.executor.deferred import Pending
 
 SHAPES_KEPT = 1024

@@ -16,6 +16,31 @@ def cost(text, variables=None, schema=SCHEMA):
     return cost_of(schema, document.operation(None), document.fragments, variables or {}, LIMITS)
 
 
+def test_a_cost_is_kept_for_what_it_depends_on():
+    text = """query($n:Int, $b:Boolean!, $id:ID!) {
+        me @include(if:$b) {id} product(id:$id) {id} products(first:$n) {edges{node{id}}}
+    }"""
+    document = Documents(SCHEMA, LIMITS).get(text)
+    asked = [
+        {"n": n, "b": b, "id": identifier}
+        for n in (1, True, 30, "30", [1], 200, None)
+        for b in (True, False, 1, 0)
+        for identifier in ("1", "2")
+    ]
+
+    for variables in asked * 2:
+        expected = outcome(cost_of, SCHEMA, document.operation(None), document.fragments, variables, LIMITS)
+        assert outcome(document.costs.of, document.operation(None), variables) == expected
+    assert len(document.costs._kept) == 3 * 4  # refusals, and what is no number, are not kept
+
+
+def outcome(function, *arguments):
+    try:
+        return function(*arguments)
+    except GraphQLError as error:
+        return error.message
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

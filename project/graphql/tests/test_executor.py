@@ -30,8 +30,8 @@ from graphql import (
 from apps.common import call
 from apps.common.errors import DeadlineExceeded
 from apps.common.loaders import Loaders
+from project.graphql.cache import BoundedCache
 from project.graphql.executor import CompiledExecutionContext, DeferredExecutionContext, compiled, plans, source
-from project.graphql.executor.cache import BoundedCache
 from project.graphql.tests.generated import cases, difference, outcome
 
 BOTH = pytest.mark.parametrize("executor", [DeferredExecutionContext, CompiledExecutionContext])
