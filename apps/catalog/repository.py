@@ -23,12 +23,17 @@ from apps.catalog.entities import (
 from apps.common import keysets
 from apps.common.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from apps.common.pages import Page
-from apps.common.queries import KeptQuery
+from apps.common.queries import KeptInsert, KeptQuery
 from apps.common.validation import validate
 
 _COLUMNS = Product._fields
 _SOLD = models.Product.objects.filter(is_active=True)
 _BY_IDS = KeptQuery(lambda ids: models.Product.objects.filter(pk__among=ids).values_list(*_COLUMNS))
+_RESERVATION = KeptInsert(
+    lambda key, status, expires_at, created_at: models.Reservation(
+        key=key, status=status, expires_at=expires_at, created_at=created_at
+    )
+)
 _CENT = Decimal("0.01")
 
 
@@ -152,11 +157,14 @@ def add_reservation(key: str, status: ReservationStatus, lines: Sequence[Line], 
     """Write a new reservation; False when the key is taken. Touches no stock."""
     try:
         with transaction.atomic():
-            row = models.Reservation.objects.create(key=key, status=status, expires_at=expires_at)
+            reservation_id = _RESERVATION.run(key, status, expires_at, timezone.now())
     except IntegrityError:
         return False
     models.ReservationLine.objects.bulk_create(
-        [models.ReservationLine(reservation=row, product_id=line.product_id, quantity=line.quantity) for line in lines]
+        [
+            models.ReservationLine(reservation_id=reservation_id, product_id=line.product_id, quantity=line.quantity)
+            for line in lines
+        ]
     )
     return True
 

@@ -12,7 +12,7 @@ from apps.common import keysets
 from apps.common.actor import Actor
 from apps.common.errors import NotFound
 from apps.common.pages import Page
-from apps.common.queries import KeptQuery
+from apps.common.queries import KeptInsert, KeptQuery
 from apps.orders import models
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
 
@@ -22,6 +22,21 @@ _LINES = KeptQuery(
         models.OrderLine.objects.filter(order_id__among=ids)
         .order_by("product_id")
         .values_list("order_id", *_LINE_COLUMNS)
+    )
+)
+_PENDING = KeptInsert(
+    lambda customer_id, key, fingerprint, now: models.Order(
+        customer_id=customer_id,
+        status=OrderStatus.PENDING,
+        key=key,
+        fingerprint=fingerprint,
+        created_at=now,
+        updated_at=now,
+    )
+)
+_TRANSITION = KeptInsert(
+    lambda order_id, source, target, actor, reason, at: models.Transition(
+        order_id=order_id, source=source, target=target, actor=actor, reason=reason, at=at
     )
 )
 KEYS_KEPT = timedelta(hours=24)
@@ -69,20 +84,12 @@ def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines:
     now = timezone.now()
     try:
         with transaction.atomic():
-            row = models.Order.objects.create(
-                customer_id=customer_id,
-                status=OrderStatus.PENDING,
-                total=Decimal("0.00"),
-                key=key,
-                fingerprint=fingerprint,
-                created_at=now,
-                updated_at=now,
-            )
+            order_id = _PENDING.run(customer_id, key, fingerprint, now)
     except IntegrityError:
         return None
-    models.OrderLine.objects.bulk_create(models.OrderLine(order=row, **line._asdict()) for line in lines)
-    _note(row.pk, "", OrderStatus.PENDING, actor, "")
-    return _entity(row)
+    models.OrderLine.objects.bulk_create(models.OrderLine(order_id=order_id, **line._asdict()) for line in lines)
+    _note(order_id, "", OrderStatus.PENDING, actor, "")
+    return Order(order_id, customer_id, OrderStatus.PENDING, Decimal("0.00"), "", "", now, now)
 
 
 def move(
@@ -124,9 +131,7 @@ def not_found(order_id: int) -> NotFound:
 
 
 def _note(order_id: int, source: str, target: str, actor: Actor, reason: str) -> None:
-    models.Transition.objects.create(
-        order_id=order_id, source=source, target=target, actor=str(actor), reason=reason, at=timezone.now()
-    )
+    _TRANSITION.run(order_id, source, target, str(actor), reason, timezone.now())
 
 
 def _entity(row: models.Order) -> Order:

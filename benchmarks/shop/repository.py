@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from django.utils import timezone
 
-from apps.common.queries import KeptQuery
+from apps.common.queries import KeptInsert, KeptQuery
 from benchmarks.shop import models
 from benchmarks.shop.entities import FullLine, Item, Line, Note, Order, OwnedItem, Owner
 
@@ -24,6 +24,8 @@ _FULL_LINE = (
 
 
 _LINES = KeptQuery(lambda ids: models.Line.objects.filter(order_id__among=ids).order_by("id").values_list(*_FULL_LINE))
+
+_NOTE = KeptInsert(lambda title, text, at: models.Note(title=title, text=text, at=at))
 
 
 @lru_cache(100)
@@ -64,5 +66,5 @@ def owners(owner_ids: Sequence[int]) -> dict[int, Owner]:
 
 
 def create_note(title: str, text: str) -> Note:
-    row = models.Note.objects.create(title=title, text=text, at=timezone.now())
-    return Note(row.pk, row.title, row.text, row.at)
+    now = timezone.now()
+    return Note(_NOTE.run(title, text, now), title, text, now)
