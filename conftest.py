@@ -9,6 +9,9 @@ from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 
+from apps.common import call
+from apps.common.actor import NOBODY
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if connection.vendor == "postgresql":
@@ -24,6 +27,11 @@ def _fast_passwords_and_clean_cache(settings: Any) -> Iterator[None]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
     yield
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_acts() -> None:
+    call.set_actor(NOBODY)  # whoever the test before left
 
 
 class GraphQL:

@@ -9,7 +9,7 @@ from google.type.money_pb2 import Money
 
 from apps.catalog import repository, services
 from apps.catalog.entities import ProductChanges, ProductDraft, ProductOrder
-from apps.catalog.wire import ORDERS, lines_of, product_message, reservation_message
+from apps.catalog.wire import ORDERS, lines_of, product_values, reservation_message
 from apps.common import call
 from apps.common.actor import allow, service, staff
 from apps.common.grpc.service import Service
@@ -29,7 +29,7 @@ CHANGEABLE = ("sku", "name", "description", "price", "stock", "is_active")
 class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
     @allow(service)
     def GetProduct(self, request: pb.GetProductRequest, context: grpc.ServicerContext) -> pb.GetProductResponse:
-        return pb.GetProductResponse(product=product_message(repository.get_product(request.id)))
+        return pb.GetProductResponse(product=product_values(repository.get_product(request.id)))
 
     @allow(service)
     def BatchGetProducts(
@@ -38,7 +38,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
         with Violations() as check:
             check.length("ids", request.ids, most=MAX_IDS)
         found = repository.get_products(list(request.ids))
-        return pb.BatchGetProductsResponse(products=map(product_message, found.values()))
+        return pb.BatchGetProductsResponse(products=map(product_values, found.values()))
 
     @allow(service)
     def ListProducts(self, request: pb.ListProductsRequest, context: grpc.ServicerContext) -> pb.ListProductsResponse:
@@ -54,7 +54,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
             )
         total = repository.count_products(search=request.search) if request.with_total else 0
         return pb.ListProductsResponse(
-            products=map(product_message, page.items), next_page_token=page.next_token, total=total
+            products=map(product_values, page.items), next_page_token=page.next_token, total=total
         )
 
     @allow(service)
@@ -62,7 +62,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
         self, request: pb.StreamProductsRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.StreamProductsResponse]:
         for chunk in repository.iterate_products(chunk_size=CHUNK):
-            yield from _fitting(pb.StreamProductsResponse(products=map(product_message, chunk)))
+            yield from _fitting(pb.StreamProductsResponse(products=map(product_values, chunk)))
 
     @allow(staff)
     def CreateProduct(
@@ -73,7 +73,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
         draft = ProductDraft(request.sku, request.name, price, request.description, currency, request.stock)
         with renamed({"currency": "price.currency_code"}):
             product = services.create_product(call.actor(), draft)
-        return pb.CreateProductResponse(product=product_message(product))
+        return pb.CreateProductResponse(product=product_values(product))
 
     @allow(staff)
     def UpdateProduct(
@@ -88,14 +88,14 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
             product = services.update_product(
                 call.actor(), request.product.id, request.product.version, ProductChanges(**values)
             )
-        return pb.UpdateProductResponse(product=product_message(product))
+        return pb.UpdateProductResponse(product=product_values(product))
 
     @allow(staff)
     def ArchiveProduct(
         self, request: pb.ArchiveProductRequest, context: grpc.ServicerContext
     ) -> pb.ArchiveProductResponse:
         product = services.archive_product(call.actor(), request.id, request.version)
-        return pb.ArchiveProductResponse(product=product_message(product))
+        return pb.ArchiveProductResponse(product=product_values(product))
 
     @allow(service)
     def Reserve(self, request: pb.ReserveRequest, context: grpc.ServicerContext) -> pb.ReserveResponse:

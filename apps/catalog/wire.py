@@ -1,6 +1,7 @@
 """Products to and from the messages of `catalog.v1`: for both sides of the wire. No Django."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from apps.catalog.entities import Line, Product, ProductOrder, Reservation, ReservationStatus
 from apps.common.grpc import convert
@@ -24,19 +25,20 @@ STATUS_NUMBERS = {status: number for number, status in STATUSES.items()}
 ORDER_NUMBERS = {order: number for number, order in ORDERS.items()}
 
 
-def product_message(product: Product) -> pb.Product:
-    return pb.Product(
-        id=product.id,
-        sku=product.sku,
-        name=product.name,
-        description=product.description,
-        price=convert.to_money(product.price, product.currency),
-        stock=product.stock,
-        is_active=product.is_active,
-        version=product.version,
-        created_at=convert.to_timestamp(product.created_at),
-        updated_at=convert.to_timestamp(product.updated_at),
-    )
+def product_values(product: Product) -> Any:
+    """What a pb.Product is made of. Lists of products are long, and protobuf would copy finished messages into them."""
+    return {
+        "id": product.id,
+        "sku": product.sku,
+        "name": product.name,
+        "description": product.description,
+        "price": convert.money_values(product.price, product.currency),
+        "stock": product.stock,
+        "is_active": product.is_active,
+        "version": product.version,
+        "created_at": convert.timestamp_values(product.created_at),
+        "updated_at": convert.timestamp_values(product.updated_at),
+    }
 
 
 def product_entity(message: pb.Product) -> Product:

@@ -3,6 +3,7 @@
 # ruff: noqa: E402, N802 - Django is set up first; the contract names the methods
 
 from collections.abc import Iterator
+from typing import Any
 
 import django
 import grpc
@@ -11,14 +12,14 @@ django.setup()
 
 from apps.catalog.entities import Product
 from apps.catalog.models import Product as Row
-from apps.catalog.wire import product_message
+from apps.catalog.wire import product_values
 from benchmarks.peers.grpc_serve import LIST, STREAM, serve
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1 import catalog_pb2_grpc
 
 
-def message(row: tuple[object, ...]) -> pb.Product:
-    return product_message(Product._make(row))
+def message(row: tuple[object, ...]) -> Any:
+    return product_values(Product._make(row))
 
 
 class Catalog(catalog_pb2_grpc.CatalogServiceServicer):

@@ -5,12 +5,13 @@
 import os
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import psycopg
 
 from apps.catalog.entities import Product
-from apps.catalog.wire import product_message
+from apps.catalog.wire import product_values
 from benchmarks.peers.grpc_serve import LIST, STREAM, serve
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1 import catalog_pb2_grpc
@@ -29,8 +30,8 @@ def connection() -> psycopg.Connection:
     return local.connection
 
 
-def message(row: tuple[object, ...]) -> pb.Product:
-    return product_message(Product._make(row))
+def message(row: tuple[object, ...]) -> Any:
+    return product_values(Product._make(row))
 
 
 class Catalog(catalog_pb2_grpc.CatalogServiceServicer):
