@@ -28,6 +28,7 @@ from apps.common.validation import validate
 
 _COLUMNS = Product._fields
 _SOLD = models.Product.objects.filter(is_active=True)
+_BY_ID = KeptQuery(lambda product_id: models.Product.objects.filter(pk=product_id).values_list(*_COLUMNS))
 _BY_IDS = KeptQuery(lambda ids: models.Product.objects.filter(pk__among=ids).values_list(*_COLUMNS))
 _RESERVATION = KeptInsert(
     lambda key, status, expires_at, created_at: models.Reservation(
@@ -39,10 +40,10 @@ _CENT = Decimal("0.01")
 
 def get_product(product_id: int) -> Product:
     """Raises NotFound."""
-    found = get_products([product_id])
-    if product_id not in found:
+    found = _BY_ID.run(product_id)
+    if not found:
         raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
-    return found[product_id]
+    return Product._make(found[0])
 
 
 def get_products(product_ids: Sequence[int]) -> dict[int, Product]:
