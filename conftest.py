@@ -10,7 +10,6 @@ from django.db import connection
 from django.test import Client
 
 from apps.common import call
-from apps.common.actor import NOBODY
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -23,15 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fast_passwords_and_clean_cache(settings: Any) -> Iterator[None]:
+def _fast_passwords_and_nothing_left_over(settings: Any) -> Iterator[None]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
+    call.start()  # the deadline of a test before would hold
     yield
     cache.clear()
-
-
-@pytest.fixture(autouse=True)
-def _nobody_acts() -> None:
-    call.set_actor(NOBODY)  # whoever the test before left
 
 
 class GraphQL:

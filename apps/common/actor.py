@@ -57,10 +57,10 @@ def staff(actor: Actor) -> bool:
 
 
 def require(actor: Actor, rule: Rule) -> None:
-    """Raise Unauthenticated for nobody, PermissionDenied for somebody the rule does not let through."""
+    """Raise Unauthenticated for nobody and visitors, PermissionDenied for somebody the rule does not let through."""
     if rule(actor):
         return
-    if actor == NOBODY:
+    if actor == NOBODY or actor.for_visitor:
         raise Unauthenticated("Log in to do this.")
     raise PermissionDenied("You may not do this.")
 

@@ -1,7 +1,7 @@
 """The functions of orders where they run in another service: the same names, arguments, results and errors.
 
-What the actor may not do is refused here already: a visitor, whom the service would tell that the caller may not do
-it, has to log in.
+What the actor may not do is refused here already, in the words of the service: NOBODY cannot be told from a caller that
+names no one, for whom the client package calls as itself.
 """
 
 from collections.abc import Sequence

@@ -67,6 +67,8 @@ assert refusal(catalog.reserve, "other", [catalog.Line(chair.id, 2)]).reason == 
 assert catalog.release("key").status is catalog.ReservationStatus.RELEASED
 
 assert isinstance(refusal(catalog.create_product, Actor(user_id=7), draft), errors.PermissionDenied)
+assert isinstance(refusal(catalog.create_product, Actor(), draft), errors.Unauthenticated)
+assert isinstance(refusal(orders.list_orders, Actor(for_visitor=True)), errors.Unauthenticated)
 with acting_as(Actor(user_id=7)):
     assert catalog.get_product(chair.id).stock == 3
 assert orders.list_orders(Actor(user_id=7)).items == []

@@ -240,7 +240,7 @@ def test_a_stale_version(catalog, product):
     [
         (NOBODY, of("UNAUTHENTICATED", "Log in to do this.")),
         (CUSTOMER, of("PERMISSION_DENIED", "You may not do this.")),
-        (Actor(service="shop", for_visitor=True), of("PERMISSION_DENIED", "You may not do this.")),
+        (Actor(service="shop", for_visitor=True), of("UNAUTHENTICATED", "Log in to do this.")),
     ],
 )
 def test_what_only_staff_may_do(catalog, product, actor, refused):

@@ -84,11 +84,13 @@ def test_every_method_needs_a_token(call, method):
 
 
 @pytest.mark.parametrize("method", CHANGES)
-@pytest.mark.parametrize("actor", [Actor(user_id=7), Actor(for_visitor=True)])
-def test_a_service_that_acts_for_a_customer_changes_nothing(call, method, actor):
+@pytest.mark.parametrize(
+    ("actor", "code"), [(Actor(user_id=7), "PERMISSION_DENIED"), (Actor(for_visitor=True), "UNAUTHENTICATED")]
+)
+def test_a_service_that_acts_for_a_customer_or_a_visitor_changes_nothing(call, method, actor, code):
     refused = call.refusal(method, CHANGES[method], acting(actor, method))
 
-    assert refused == ("PERMISSION_DENIED", "PERMISSION_DENIED", {})
+    assert refused == (code, code, {})
     assert not models.Product.objects.exists()
 
 

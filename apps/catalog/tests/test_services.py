@@ -23,7 +23,7 @@ DRAFT = ProductDraft("OAK-1", "Oak Chair", Decimal("19.90"))
         (NOBODY, Unauthenticated),
         (CUSTOMER, PermissionDenied),
         (SERVICE_FOR_CUSTOMER, PermissionDenied),
-        (SERVICE_FOR_VISITOR, PermissionDenied),
+        (SERVICE_FOR_VISITOR, Unauthenticated),
     ],
 )
 def test_who_is_not_staff_changes_nothing(actor, error):

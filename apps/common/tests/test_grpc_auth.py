@@ -96,10 +96,9 @@ def test_a_service_that_calls_for_a_visitor_has_only_a_visitors_rights(stub, act
     metadata = vouched(assertion.sign(NOBODY, probe.READ, KEY))
 
     assert stub.Read(probe.Text(), metadata=metadata).text == repr(Actor(service="shop", for_visitor=True))
-    assert refusal(stub.AsStaff, *vouched(assertion.sign(NOBODY, f"/{probe.NAME}/AsStaff", KEY))) == (
-        "PERMISSION_DENIED",
-        "PERMISSION_DENIED",
-    )
+    for method in ("AsStaff", "AsUser"):
+        vouched_for = vouched(assertion.sign(NOBODY, f"/{probe.NAME}/{method}", KEY))
+        assert refusal(getattr(stub, method), *vouched_for) == ("UNAUTHENTICATED", "UNAUTHENTICATED")
 
 
 def test_a_replay_is_refused(stub):

@@ -125,7 +125,7 @@ def test_an_order_of_somebody_else(orders, order, other, clerk):
     assert orders.cancel_order(SYSTEM, order.id, "Fraud.").status is OrderStatus.CANCELLED
 
 
-@pytest.mark.parametrize(("actor", "refused"), [(NOBODY, LOG_IN), (VISITOR, DENIED), (SYSTEM, DENIED)])
+@pytest.mark.parametrize(("actor", "refused"), [(NOBODY, LOG_IN), (VISITOR, LOG_IN), (SYSTEM, DENIED)])
 def test_what_only_a_user_may_do(orders, order, actor, refused):
     assert refusal(orders.place_order, actor, [Line(1, 1)], "k1") == refused
     assert refusal(orders.list_orders, actor) == refused

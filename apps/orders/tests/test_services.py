@@ -446,11 +446,11 @@ def test_an_order_is_seen_by_its_customer_and_staff_only(placed, customer, other
                 f"There is no order {order_id}.",
                 "ORDER_NOT_FOUND",
             )
-    for actor, error in [(NOBODY, Unauthenticated), (Actor(service="shop", for_visitor=True), PermissionDenied)]:
+    for actor in (NOBODY, Actor(service="shop", for_visitor=True)):
         for order_id in (order.id, 5):
-            with pytest.raises(error):
+            with pytest.raises(Unauthenticated):
                 services.get_order(actor, order_id)
-            with pytest.raises(error):
+            with pytest.raises(Unauthenticated):
                 services.cancel_order(actor, order_id, "No.")
     assert repository.get_order(order.id) == order
 
