@@ -26,6 +26,7 @@ COMMON = (
     "actor.py",
     "call.py",
     "errors.py",
+    "fakes.py",
     "pages.py",
     "trace.py",
     "grpc/__init__.py",

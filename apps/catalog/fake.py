@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count
 from typing import Any
 
 from apps.catalog import entities
@@ -27,7 +26,8 @@ from apps.catalog.entities import (
 )
 from apps.common.actor import SYSTEM, Actor, require, staff
 from apps.common.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
-from apps.common.pages import Keyset, Page, bad_token, check_size
+from apps.common.fakes import IDS, Pages
+from apps.common.pages import Page
 
 _CENT = Decimal("0.01")
 _INT32 = 2**31 - 1
@@ -41,10 +41,9 @@ class Catalog:
 
     def __init__(self, drafts: Iterable[ProductDraft] = ()) -> None:
         self._lock = threading.RLock()
-        self._ids = count(1 << 58)  # as large as real ones, which no float holds
         self._products: dict[int, Product] = {}
         self._reservations: dict[str, Reservation] = {}
-        self._tokens: dict[str, tuple[Keyset, int]] = {}  # and the id of the last row that was seen
+        self._pages = Pages()
         for draft in drafts:
             self.create_product(SYSTEM, draft)
 
@@ -63,16 +62,7 @@ class Catalog:
     def list_products(
         self, *, first: int = 50, after: str = "", search: str = "", order_by: ProductOrder = ProductOrder.NAME
     ) -> Page[Product]:
-        check_size(first)
-        keyset = product_keyset(order_by, search)
-        rows = sorted(
-            self._sold(search),
-            key=lambda product: (getattr(product, keyset.column), product.id),
-            reverse=order_by.startswith("-"),
-        )
-        start = self._start(rows, keyset, after) if after else 0
-        items = rows[start : start + first]
-        return Page(items, self._token(keyset, items[-1]) if len(rows) > start + first else "")
+        return self._pages.fetch(self._sold(search), product_keyset(order_by, search), first=first, after=after)
 
     def count_products(self, *, search: str = "") -> int:
         return len(self._sold(search))
@@ -80,7 +70,7 @@ class Catalog:
     def create_product(self, actor: Actor, draft: ProductDraft) -> Product:
         require(actor, staff)
         now = datetime.now(UTC)
-        product = Product(next(self._ids), **draft._asdict(), is_active=True, version=1, created_at=now, updated_at=now)
+        product = Product(next(IDS), **draft._asdict(), is_active=True, version=1, created_at=now, updated_at=now)
         return self._write(product)
 
     def update_product(self, actor: Actor, product_id: int, version: int, changes: ProductChanges) -> Product:
@@ -144,17 +134,6 @@ class Catalog:
             for product in self._products.values()
             if product.is_active and (wanted in product.name.casefold() or wanted in product.sku.casefold())
         ]
-
-    def _start(self, rows: list[Product], keyset: Keyset, token: str) -> int:
-        known, seen = self._tokens.get(token, (None, 0))
-        if known != keyset:
-            raise bad_token()
-        return next((index for index, row in enumerate(rows, 1) if row.id == seen), len(rows))
-
-    def _token(self, keyset: Keyset, last: Product) -> str:
-        token = f"page-{len(self._tokens)}"
-        self._tokens[token] = (keyset, last.id)
-        return token
 
     def _write(self, product: Product) -> Product:
         _check(product)

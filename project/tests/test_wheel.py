@@ -11,9 +11,9 @@ from importlib import import_module
 import pytest
 from django.conf import settings
 
-from apps.catalog import fake
-from apps.catalog import public as catalog
+from apps.catalog.fake import Catalog
 from apps.common.grpc.testing import serving
+from apps.orders.fake import Orders
 from project import grpc_server, rpc, wheel
 
 DOMAINS = ("catalog", "orders")
@@ -153,9 +153,11 @@ def test_without_django_each_domain_has_the_functions_of_its_public_module(stage
             assert signature.replace("backend_client.", "apps.") == str(inspect.signature(ours[name])), name
 
 
-def test_the_fake_has_all_that_the_catalog_has():
-    for name in catalog.__all__:
-        theirs, ours = getattr(catalog, name), getattr(fake.Catalog(), name)
+@pytest.mark.parametrize(("domain", "fake"), [("catalog", Catalog()), ("orders", Orders(Catalog()))])
+def test_a_fake_has_all_that_its_domain_has(domain, fake):
+    public = import_module(f"apps.{domain}.public")
+    for name in public.__all__:
+        theirs, ours = getattr(public, name), getattr(fake, name)
         if inspect.isfunction(theirs):
             assert inspect.signature(ours) == inspect.signature(theirs), name
         else:

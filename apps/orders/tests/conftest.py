@@ -14,23 +14,27 @@ from apps.orders import models
 class Stock:
     """Products of this test, in a catalog that may hold others."""
 
+    def __init__(self, shop):
+        self.shop = shop
+
     def __call__(self, quantity=10, price="19.90", name="Oak Chair", currency="EUR"):
         draft = catalog.ProductDraft(uuid4().hex, name, Decimal(price), currency=currency, stock=quantity)
-        return catalog.create_product(SYSTEM, draft)
+        return self.shop.create_product(SYSTEM, draft)
 
     def left(self, product):
-        return catalog.get_product(product.id).stock
+        return self.shop.get_product(product.id).stock
 
     def archive(self, product):
-        catalog.archive_product(SYSTEM, product.id, product.version)
+        self.shop.archive_product(SYSTEM, product.id, product.version)
 
 
 class Down:
     """Breaks a function of the catalog: before it has its effect, or after it, when only the answer is lost."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, shop, monkeypatch):
+        self.shop = shop
         self.monkeypatch = monkeypatch
-        self.works = {name: getattr(catalog, name) for name in ("get_products", "reserve", "commit", "release")}
+        self.works = {name: getattr(shop, name) for name in ("get_products", "reserve", "commit", "release")}
 
     def __call__(self, name, error, *, after_effect=False):
         def broken(*args, **kwargs):
@@ -38,21 +42,26 @@ class Down:
                 self.works[name](*args, **kwargs)
             raise error
 
-        self.monkeypatch.setattr(catalog, name, broken)
+        self.monkeypatch.setattr(self.shop, name, broken)
 
     def no_more(self):
         for name, works in self.works.items():
-            self.monkeypatch.setattr(catalog, name, works)
+            self.monkeypatch.setattr(self.shop, name, works)
 
 
 @pytest.fixture
-def stock():
-    return Stock()
+def shop():
+    return catalog
 
 
 @pytest.fixture
-def catalog_fails(monkeypatch):
-    return Down(monkeypatch)
+def stock(shop):
+    return Stock(shop)
+
+
+@pytest.fixture
+def catalog_fails(shop, monkeypatch):
+    return Down(shop, monkeypatch)
 
 
 @pytest.fixture

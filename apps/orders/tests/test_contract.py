@@ -40,6 +40,12 @@ def refusal(function, *args, **kwargs):
     return type(error).__name__, error.code, error.reason, error.fields, error.message
 
 
+def add_orders(number):
+    rows = models.Order.objects.bulk_create(OrderFactory.build_batch(number, line=None))
+    models.OrderLine.objects.bulk_create(models.OrderLine(order=row, product_id=5, quantity=2) for row in rows)
+    return [row.id for row in rows]
+
+
 def missing(order_id):
     return "NotFound", "NOT_FOUND", "ORDER_NOT_FOUND", {}, f"There is no order {order_id}."
 
@@ -85,7 +91,24 @@ def test_an_order_that_makes_no_sense(orders, customer):
         },
         "This cannot be ordered.",
     )
-    assert not models.Order.objects.exists()
+    assert orders.count_orders(customer) == 0
+
+
+def test_an_order_that_cannot_be_had(orders, stock, customer):
+    dear, foreign = stock(10_000, price="9999999999.99"), stock(currency="USD")
+    reasons = {
+        (Line(5, 1), Line(7, 1)): "There is no product 5, 7.",
+        tuple(Line(product_id, 1) for product_id in range(1, 12)): (
+            "There is no product 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 (and others)."
+        ),
+        (Line(dear.id, 1), Line(foreign.id, 1)): "The products are sold in different currencies.",
+        (Line(dear.id, 10_000),): "The total is too large.",
+    }
+
+    for lines, reason in reasons.items():
+        order = orders.place_order(customer, lines, reason)
+        assert order[2:6] == (OrderStatus.REJECTED, Decimal("0.00"), "", reason)
+    assert stock.left(dear) == 10_000
 
 
 def test_an_order_is_cancelled(orders, customer, order):
@@ -134,7 +157,7 @@ def test_what_only_a_user_may_do(orders, order, actor, refused):
         for order_id in (order.id, 5):
             assert refusal(orders.get_order, actor, order_id) == refused
             assert refusal(orders.cancel_order, actor, order_id, "No.") == refused
-    assert models.Order.objects.get().status == OrderStatus.PLACED
+    assert repository.get_order(order.id) == order
 
 
 def test_own_orders_page_by_page(orders, customer, other):
@@ -174,9 +197,7 @@ def test_a_page_that_cannot_be_asked_for(orders, customer, other):
 
 @pytest.mark.parametrize("number", [0, 3, 501])
 def test_lines_of_many_orders(orders, number):
-    rows = models.Order.objects.bulk_create(OrderFactory.build_batch(number, line=None))
-    models.OrderLine.objects.bulk_create(models.OrderLine(order=row, product_id=5, quantity=2) for row in rows)
-    ids = [row.id for row in rows]
+    ids = add_orders(number)
 
     assert orders.get_lines([*ids, 7]) == repository.get_lines([*ids, 7])
     assert orders.get_lines(ids).keys() == set(ids)
