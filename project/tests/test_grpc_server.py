@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from structlog.testing import capture_logs
 
 from apps.common.testing import free_port
 from apps.common.tests import probe
@@ -107,6 +108,32 @@ def test_reflection_is_unimplemented_when_it_is_off(settings, ready):
     server.stop()
 
     assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
+
+
+def test_more_calls_than_allowed_are_refused_at_once_and_logged(settings, ready, monkeypatch):
+    settings.GRPC_MAX_CALLS = 2
+    settings.GRPC_THREADS = 1
+    go_on = threading.Event()
+
+    def act(request, context):
+        go_on.wait(10)
+        return request
+
+    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(act))
+    server = grpc_server.Server("127.0.0.1:0")
+    server.start()
+    with capture_logs() as logs, grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        calls = [probe.Stub(channel).Write.future(probe.Text(), metadata=probe.bearer()) for _ in range(2)]
+        wait_until(server._chain.is_full)
+        refused = [probe.Stub(channel).Write.future(probe.Text(), metadata=probe.bearer()).exception() for _ in "1234"]
+        go_on.set()
+        served = [call.result() for call in calls]
+    server.stop()
+
+    assert [error.code() for error in refused] == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 4
+    assert served == [probe.Text()] * 2
+    lines = [(line["name"], line["code"], line.get("method")) for line in logs if line["event"] == "call"]
+    assert sorted(lines) == [(probe.WRITE, "OK", None)] * 2 + [(probe.WRITE, "RESOURCE_EXHAUSTED", probe.WRITE)] * 4
 
 
 def test_a_message_that_is_too_large_is_refused(channel, settings):

@@ -30,6 +30,8 @@ from apps.common.work import watchdog
 REQUEST_ID_KEY = call.REQUEST_ID_HEADER.lower()
 HEALTH = "/grpc.health.v1.Health/"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+UNKNOWN = "unknown"  # names that callers make up must not become names of metrics
+MAX_METHOD = 200  # characters of a method in the log
 _NEVER = 1e9  # seconds; grpc reports the lack of a deadline as more than this
 
 access_log = structlog.get_logger("access.grpc")
@@ -41,12 +43,16 @@ class Chain(grpc.ServerInterceptor):
 
     `streams` is how many answers are streamed at once, each in a thread of its own; 0 takes the server's threads.
     A stream lasts as long as its reader likes, and must not keep the short calls waiting.
+
+    `is_full` tells whether grpc has too many calls and will refuse this one, for which it takes no thread. Such a call
+    has an access line all the same, and so has one of a method that does not exist.
     """
 
     def __init__(self, authenticate: Authenticator, default_deadline: float, *, streams: int = 0) -> None:
         self.authenticate = authenticate
         self.default_deadline = default_deadline  # seconds
         self.stream_threads = ThreadPoolExecutor(streams, thread_name_prefix="grpc-stream") if streams else None
+        self.is_full: Callable[[], bool] = lambda: False
         self._methods: dict[str, Handler] = {}
 
     def intercept_service(
@@ -54,12 +60,19 @@ class Chain(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
         details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
-        known = self._methods.get(details.method)
-        if known is not None:
-            return known
-        handler = continuation(details)
+        handler = self._methods.get(details.method) or self._find(continuation, details)
         if handler is None:
-            access_log.info("call", name=details.method[:100], code="UNIMPLEMENTED")
+            _log_refusal(details, UNKNOWN, "UNIMPLEMENTED")
+        elif self.is_full():
+            _log_refusal(details, details.method, "RESOURCE_EXHAUSTED")
+        return handler
+
+    def _find(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
+        details: grpc.HandlerCallDetails,
+    ) -> "Handler | None":
+        handler = continuation(details)
         if handler is None or details.method.startswith(HEALTH):
             return handler
         wrapped = self._methods[details.method] = _Method(self, details.method, handler).handler()
@@ -186,6 +199,13 @@ class _Unit:
     def close(self) -> None:
         watchdog.end(self.work)
         self.access.end("call", self.code)
+
+
+def _log_refusal(details: grpc.HandlerCallDetails, name: str, code: str) -> None:
+    """The access line of a call that grpc refuses before any method sees it."""
+    metadata: dict[str, Any] = dict(details.invocation_metadata or ())
+    unit = access.Unit(access_log, "grpc", name, metadata, request_id=metadata.get(REQUEST_ID_KEY))
+    unit.end("call", code, method=details.method[:MAX_METHOD])
 
 
 def _behavior(handler: Any) -> Callable[..., Any]:
