@@ -22,6 +22,7 @@ LIFETIME = 60  # seconds
 CLOCK_SKEW = 5  # seconds the caller's clock may be ahead
 # Of the payload's values: method, user id (null for a visitor), whether staff, seconds since 1970, nonce.
 _KINDS = ((str,), (int, NoneType), (bool,), (int, float), (str,))
+_TOO_LARGE = 2**63  # for an id, and for arithmetic with seconds
 
 
 class Assertion(NamedTuple):
@@ -72,10 +73,17 @@ def _values(payload: bytes) -> list[Any]:
         values = json.loads(payload)
     except (ValueError, RecursionError):
         values = None
-    as_agreed = type(values) is list and len(values) == len(_KINDS)
-    if not as_agreed or any(type(value) not in kinds for value, kinds in zip(values, _KINDS, strict=True)):
+    if not _as_agreed(values):
         raise Unauthenticated("The actor assertion is malformed.", reason="ACTOR_INVALID")
     return list(values)
+
+
+def _as_agreed(values: Any) -> bool:
+    if type(values) is not list or len(values) != len(_KINDS):
+        return False
+    if any(type(value) not in kinds for value, kinds in zip(values, _KINDS, strict=True)):
+        return False
+    return all(0 < value < _TOO_LARGE for value in values if type(value) in (int, float))
 
 
 def _mac(payload: bytes, key: bytes) -> bytes:

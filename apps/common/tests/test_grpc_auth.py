@@ -166,6 +166,10 @@ def test_what_is_no_assertion_is_refused(stub, value):
         b'["/probe.v1.ProbeService/Write", "7", false, 1.0, "n"]',
         b'["/probe.v1.ProbeService/Write", 7, false, null, "n"]',
         b'["/probe.v1.ProbeService/Write", 7, false, 1.0, "n", 1]',
+        b'["/probe.v1.ProbeService/Write", 9223372036854775808, false, 1.0, "n"]',
+        b'["/probe.v1.ProbeService/Write", -1, false, 1.0, "n"]',
+        b'["/probe.v1.ProbeService/Write", 7, false, 1%s, "n"]' % (b"0" * 400),
+        b'["/probe.v1.ProbeService/Write", 7, false, NaN, "n"]',
     ],
 )
 def test_a_signed_assertion_that_makes_no_sense_is_refused(stub, payload):
