@@ -28,6 +28,9 @@ from apps.common.grpc.errors import from_call
 
 DEFAULT_DEADLINE = 10.0  # seconds
 MAX_ATTEMPTS = 4  # of one call, the first included
+PING_AFTER = 30.0  # seconds without a word from the callee while a call waits
+PING_TIMEOUT = 10.0  # seconds until a callee that does not answer a ping is given up
+RECONNECT_WITHIN = 5.0  # seconds a try to connect may take, and between two at most
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 
@@ -214,8 +217,12 @@ def _connector(url: str, contract: FileDescriptor, tls: Tls) -> Callable[[], grp
         ("grpc.service_config", service_config(contract)),
         ("grpc.max_receive_message_length", -1),  # a page of long texts may exceed gRPC's 4 MiB
         ("grpc.use_local_subchannel_pool", 1),  # else a forked process takes up its parent's connections
-        ("grpc.keepalive_time_ms", 30_000),
-        ("grpc.keepalive_timeout_ms", 10_000),
+        # A callee that hangs is noticed; calls to it fail at once then, until it can be reached again.
+        ("grpc.keepalive_time_ms", round(PING_AFTER * 1000)),
+        ("grpc.keepalive_timeout_ms", round(PING_TIMEOUT * 1000)),
+        ("grpc.http2.ping_timeout_ms", round(PING_TIMEOUT * 1000)),  # of those that measure the line, too
+        ("grpc.min_reconnect_backoff_ms", round(RECONNECT_WITHIN * 1000)),
+        ("grpc.max_reconnect_backoff_ms", round(RECONNECT_WITHIN * 1000)),
     ]
     if not secure:
         return lambda: grpc.insecure_channel(target, options)

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -170,6 +171,57 @@ def test_other_methods_are_not_tried_again(act):
         probe.Stub(channel).Write(probe.Text())
 
     assert handler.attempts == 1
+
+
+def test_nothing_is_tried_again_while_most_calls_fail(act):
+    attempts = []
+
+    def fail(request, context):
+        attempts.append(1)
+        raise errors.Unavailable("Not now.")
+
+    act(fail)
+    config = service_config(probe.DESCRIPTOR).replace('"0.1s"', '"0.01s"').replace('"2s"', '"0.01s"')
+    with serving() as address:
+        options = [("grpc.service_config", config)]
+        network = grpc.insecure_channel(address, options)
+        channel = Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN, connect=lambda: network)
+        for _ in range(30):
+            with pytest.raises(errors.Unavailable):
+                probe.Stub(channel).Read(probe.Text())
+        channel.close()
+
+    assert len(attempts) == 12 * 4 + 2 + 17  # half of the 100 tokens is gone in the 13th call
+
+
+@pytest.fixture
+def callee():
+    """A process that serves the probe; its address stands in its first line."""
+    program = "import django; django.setup()\nfrom apps.common.tests.conftest import serving\n"
+    program += "with serving() as address: print(address, flush=True); input()"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "project.settings"}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+def test_a_callee_that_hangs_is_given_up_until_it_answers_again(callee, monkeypatch):
+    for name in ("PING_AFTER", "PING_TIMEOUT", "RECONNECT_WITHIN"):
+        monkeypatch.setattr(f"apps.common.grpc.channel.{name}", 0.2)
+    address = callee.stdout.readline().strip()
+    with Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN, deadline=30) as channel:
+        write = probe.Stub(channel).Write
+        assert write(probe.Text(text="a")).text == "a"
+        callee.send_signal(signal.SIGSTOP)
+        for _ in range(3):  # neither the call under way nor those after it wait for their deadline
+            with pytest.raises(errors.Unavailable):
+                write(probe.Text())
+        callee.send_signal(signal.SIGCONT)
+        grpc.channel_ready_future(channel.connection()).result(timeout=20)
+        assert write(probe.Text(text="b")).text == "b"
 
 
 def test_only_what_the_contract_calls_idempotent_is_in_the_retry_policy():
