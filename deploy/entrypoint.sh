@@ -6,15 +6,8 @@ role=${1:-}
 [ $# = 0 ] || shift
 
 case "$role" in
-    web)
-        # A connection for each thread, kept open between requests.
-        export DATABASE_POOL="${DATABASE_POOL:-${WEB_THREADS:-4}}"
-        exec gunicorn -c python:project.gunicorn project.wsgi "$@"
-        ;;
-    grpc)
-        export DATABASE_POOL="${DATABASE_POOL:-${GRPC_THREADS:-4}}"
-        exec python manage.py grpcrunserver "$@"
-        ;;
+    web) exec gunicorn -c python:project.gunicorn project.wsgi "$@" ;;
+    grpc) exec python manage.py grpcrunserver "$@" ;;
     worker)
         # SIGTERM begins Celery's soft shutdown: tasks get WORKER_GRACE seconds, then go back to the broker.
         export REMAP_SIGTERM=SIGQUIT

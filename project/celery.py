@@ -8,7 +8,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 from celery import Celery, signals
 from django.conf import settings
 
-from project import exporter
+from project import capacity, database, exporter
 
 TIME_LIMIT = 300  # seconds a task may run
 
@@ -36,6 +36,7 @@ app.conf.update(
     task_ignore_result=True,
     result_expires=None,
     worker_consumer="apps.infra.consumer:Consumer",
+    worker_concurrency=capacity.cpus(),  # Celery's own default counts the machine's, whatever the container may use
     worker_prefetch_multiplier=1,  # a slow task must not hold others that wait behind it
     worker_cancel_long_running_tasks_on_connection_loss=False,
     beat_scheduler="apps.infra.scheduler:Scheduler",
@@ -52,3 +53,8 @@ def _keep_logging(**_: Any) -> None:
 @signals.celeryd_init.connect
 def _serve_metrics(**_: Any) -> None:
     exporter.start("worker")
+
+
+@signals.worker_init.connect
+def _check_room(sender: Any, **_: Any) -> None:
+    database.check_room("worker", sender.concurrency)

@@ -114,8 +114,11 @@ class Env(BaseSettings):
         SecretStr(""),
         description="`postgres://user:password@host:port/name`. Empty: an embedded SQLite in DATA_DIR.",
     )
-    database_pool: int = Field(
-        0, ge=0, le=200, description="Size of the connection pool of a web or gRPC process; 0 for no pool."
+    database_pool: int | None = Field(
+        None,
+        ge=0,
+        le=200,
+        description="Connections in the pool of a web or gRPC process; 0 for no pool. Empty: one for each thread.",
     )
     redis_url: SecretStr = Field(
         SecretStr(""), description="`redis://host:port/0`. Empty: an embedded Valkey on VALKEY_PORT."

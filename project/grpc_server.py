@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection
 from apps.common.grpc.auth import Authenticator, parse_tokens
 from apps.common.grpc.interceptors import Chain
 from apps.common.grpc.service import root_handlers
-from project import readiness
+from project import database, readiness
 
 READINESS_EVERY = 1.0  # seconds
 NOTICE = 0.5  # seconds between saying that the server will stop and stopping; calls on the wire get in meanwhile
@@ -125,6 +125,7 @@ def serve(address: str, *, share_port: bool = False, stop: threading.Event | Non
     Raises what Server raises.
     """
     stopped = stop or stop_on_signals()
+    database.use_pool("grpc")
     server = Server(address, share_port=share_port)
     server.start()
     log.info("gRPC server started", address=address, tls=bool(settings.GRPC_TLS_CERT), pid=os.getpid())

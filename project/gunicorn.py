@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 
-from project import capacity, exporter
+from project import capacity, database, exporter
 from project.env import load
 
 _env = load()
@@ -35,6 +35,8 @@ logconfig_dict = {
 
 def when_ready(server: Any) -> None:
     exporter.start("web")
+    database.use_pool("web")  # workers are made after this, and inherit it
+    database.check_room("web", workers)
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -6,13 +6,14 @@ balancer does not start beat again: that is told beside, as degraded, and to Pro
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import redis
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.migrations.executor import MigrationExecutor
+
+from project.database import unpooled
 
 KEEP = 1.0  # seconds an answer is kept
 PATIENCE = 2.0  # seconds a store may take to answer
@@ -46,7 +47,8 @@ class _Checks:
             self._found = [f"a store does not answer within {PATIENCE:g} s"]
 
     def _check(self) -> None:
-        with _connection_of_its_own():
+        with unpooled() as mine:
+            connections[DEFAULT_DB_ALIAS] = mine  # in this thread alone
             found = (_problem("database", self._look_into_database), _problem("broker", _check_broker))
         self._found = [problem for problem in found if problem]
 
@@ -86,19 +88,6 @@ def _problem(name: str, check: Callable[[], str | None]) -> str:
         return check() or ""
     except Exception as error:  # whatever a driver raises, the answer is the same
         return f"{name}: {type(error).__name__}"
-
-
-@contextmanager
-def _connection_of_its_own() -> Iterator[None]:
-    """Not from the pool: that all its connections are busy does not mean that the database is away."""
-    mine = connections.create_connection(DEFAULT_DB_ALIAS)
-    options = {name: value for name, value in mine.settings_dict["OPTIONS"].items() if name != "pool"}
-    mine.settings_dict = {**mine.settings_dict, "OPTIONS": options}
-    connections[DEFAULT_DB_ALIAS] = mine  # in this thread alone
-    try:
-        yield
-    finally:
-        mine.close()
 
 
 def _check_database() -> None:

@@ -108,11 +108,6 @@ DATABASE_URL = ENV.database_url.get_secret_value()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 if DATABASE_URL:
     DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=None))}
-    if ENV.database_pool:
-        DATABASES["default"] |= {
-            "CONN_MAX_AGE": 0,
-            "OPTIONS": {"pool": {"min_size": 1, "max_size": ENV.database_pool, "timeout": 10}},
-        }
 else:
     DATABASES = {
         "default": {

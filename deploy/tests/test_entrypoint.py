@@ -8,7 +8,7 @@ import pytest
 ENTRYPOINT = Path(__file__).resolve().parent.parent / "entrypoint.sh"
 PROGRAM = """#!/bin/sh
 echo "$(basename "$0") $*"
-echo "pid=$$ pool=${DATABASE_POOL:-} remap=${REMAP_SIGTERM:-} pg=${PGOPTIONS:-}"
+echo "pid=$$ remap=${REMAP_SIGTERM:-} pg=${PGOPTIONS:-}"
 """
 
 
@@ -54,15 +54,7 @@ def test_a_worker_gets_its_time_and_may_have_options(start):
 
     assert lines[0].startswith("celery -A project worker --pool prefork ")
     assert lines[0].endswith("--concurrency 3 -- worker.soft_shutdown_timeout=7")
-    assert f"pid={process.pid} pool= remap=SIGQUIT" in lines[1]
-
-
-def test_web_and_grpc_have_a_connection_for_each_thread_and_workers_no_pool(start):
-    assert "pool=4 " in start("web")[1][1]
-    assert "pool=8 " in start("web", WEB_THREADS="8")[1][1]
-    assert "pool=6 " in start("grpc", GRPC_THREADS="6")[1][1]
-    assert "pool=2 " in start("web", DATABASE_POOL="2")[1][1]
-    assert "pool= " in start("worker")[1][1]
+    assert f"pid={process.pid} remap=SIGQUIT" in lines[1]
 
 
 def test_migrating_gives_up_on_locks_and_sees_to_the_schedules(start):

@@ -3,6 +3,7 @@
 import math
 import os
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.text import slugify
 
-from project import env, grpc_server
+from project import database, env, grpc_server
 
 FOLDER = env.BASE_DIR / "deploy" / "ecs"
 STOP_MARGIN = 10  # seconds between the end of a role's drain and its being killed
@@ -43,6 +44,7 @@ class Task(NamedTuple):
     variables: dict[str, str]
     secrets: tuple[str, ...]
     drain: int  # seconds
+    connections: int  # to PostgreSQL, at most, of all its tasks
     is_public: bool
 
     @property
@@ -77,6 +79,14 @@ class Plan(NamedTuple):
     @property
     def services(self) -> list[Task]:
         return [task for task in self.tasks if task.role != "migrate"]
+
+    @property
+    def connections(self) -> Counter[str]:
+        """The most that each installation opens to its database, when all its tasks run."""
+        found: Counter[str] = Counter()
+        for task in self.tasks:
+            found[task.installation] += task.connections
+        return found
 
     @property
     def name(self) -> str:
@@ -125,12 +135,15 @@ def _tasks(
     variables = {key: str(value) for key, value in given.items()}
     variables |= {"DOMAINS": ",".join(installation["domains"]), "PORT": "8000", "GRPC_PORT": "50051"}
     secrets = (*services["secrets"]["names"], *(["GRPC_CALL_TOKEN"] if elsewhere else []))
-    drains = _drains(check(variables, secrets, set(elsewhere)))
+    settings = check(variables, secrets, set(elsewhere))
+    drains = _drains(settings)
     for role in (*installation["roles"], "migrate"):
         size = Size(**values["sizes"][role])
-        own = {"WEB_WORKERS": str(max(2, size.cpu // 1024))} if role == "web" else {}
+        processes = {"web": max(2, size.cpu // 1024), "worker": max(1, size.cpu // 1024)}.get(role, 1)
+        own = {"WEB_WORKERS": str(processes)} if role == "web" else {}
         is_public = "web" in installation["roles"] and role in ("web", "grpc")
-        yield Task(name, role, size, variables | own, secrets, drains[role], is_public)
+        connections = size.max * database.most(role, processes, settings)
+        yield Task(name, role, size, variables | own, secrets, drains[role], connections, is_public)
 
 
 def check(variables: Mapping[str, str], secrets: tuple[str, ...], remote: set[str]) -> env.Env:

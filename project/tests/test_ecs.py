@@ -202,3 +202,11 @@ def _step(line):
     if words[0] == "cloudformation":
         return f"deploy {words[words.index('--stack-name') + 1].rpartition('-')[2]}"
     return " ".join(words[1:3]) if words[1] == "wait" else words[1]
+
+
+def test_the_connections_of_all_tasks_are_counted(files):
+    folder = files("production.toml", 'LOG_LEVEL = "INFO"', "WEB_THREADS = 8\nDATABASE_POOL = 6")
+    found = plan.load("production", folder)
+
+    # 10 web of 2 processes, 10 gRPC, 10 workers of one process, 2 beat and 2 relay.
+    assert found.connections == {"backend": 10 * 2 * (6 + 1) + 10 * (6 + 1) + 10 * 3 + 2 * 1 + 2 * 2}

@@ -30,3 +30,5 @@ class Command(BaseCommand):
             path = folder / f"{environment}-{name}.json"
             path.write_text(json.dumps(template, indent=2) + "\n")
             self.stdout.write(str(path))
+        for installation, count in found.connections.items():
+            self.stdout.write(f"{installation}: up to {count} connections to its database, twice that during a roll")

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import autoreload
 
-from project import exporter, grpc_server
+from project import database, exporter, grpc_server
 
 RESTART_PAUSE = 1.0  # seconds: a process that dies at once must not be started a hundred times a second
 STOP_MARGIN = 5.0  # seconds beyond the grace time before a process is killed
@@ -37,6 +37,7 @@ class Command(BaseCommand):
         try:
             if not options["dev"]:
                 exporter.start("grpc")
+                database.check_room("grpc", options["processes"])
             if options["dev"]:
                 autoreload.run_with_reloader(_serve_for_developers, address)
             elif options["processes"] > 1:
