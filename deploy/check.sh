@@ -39,5 +39,16 @@ say "tests"
 python -m pytest -q deploy project/tests/test_proxies.py project/tests/test_security.py project/tests/test_gunicorn.py \
     project/tests/test_ecs.py
 
+say "PgBouncer"
+if PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then
+    server=${IMAGE_CHECK_DATABASE_URL:-postgres://postgres:postgres@127.0.0.1:5432/postgres}
+    export DATABASE_URL="${server%/*}/pgbouncer_check" # only the tests' database beside it is ever made
+    python -m pytest -q deploy/tests/test_pgbouncer.py
+    python -m deploy.pgbouncer python -m pytest -q apps/common/tests/test_work.py apps/catalog apps/orders apps/infra
+    unset DATABASE_URL
+else
+    echo "SKIPPED: nothing was run through PgBouncer: it is not installed" >&2
+fi
+
 say "image"
 deploy/check_image.sh

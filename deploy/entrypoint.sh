@@ -17,8 +17,6 @@ case "$role" in
     beat) exec celery -A project beat --pidfile= --loglevel WARNING "$@" ;;
     relay) exec python manage.py relay "$@" ;;
     migrate)
-        # A migration that waits for a lock makes all who come after it wait too: better it fails, and is run again.
-        export PGOPTIONS="${PGOPTIONS:--c lock_timeout=5s}"
         python manage.py migrate --noinput "$@"
         exec python manage.py schedules
         ;;

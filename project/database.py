@@ -6,6 +6,7 @@ what the server has left just now, which counts the others by what they have ope
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -18,7 +19,7 @@ PATIENCE = 2  # seconds for the server to take a connection
 POOL_TIMEOUT = 10  # seconds that a thread waits for a connection of the pool
 
 _ROOM = """
-    SELECT pg_backend_pid(),
+    SELECT
         current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
             - coalesce(current_setting('reserved_connections', true), '0')::int,
         (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid())
@@ -74,6 +75,12 @@ def check_room(role: str, processes: int) -> None:
         )
 
 
+def is_pooled(connection: BaseDatabaseWrapper) -> bool:
+    """Whether PgBouncer or its like stands before the server: it makes up the process ids that it tells clients."""
+    (backend,) = _ask(connection, "SELECT pg_backend_pid()")
+    return bool(backend != connection.connection.info.backend_pid)
+
+
 @contextmanager
 def unpooled() -> Iterator[BaseDatabaseWrapper]:
     """A connection of its own: that all those of the pool are busy does not mean that the database is away."""
@@ -90,7 +97,10 @@ def unpooled() -> Iterator[BaseDatabaseWrapper]:
 
 def _room(connection: BaseDatabaseWrapper) -> tuple[int, int] | None:
     """The connections that the server allows, and those that others have; None where a pooler gives out its own."""
+    return None if is_pooled(connection) else _ask(connection, _ROOM)
+
+
+def _ask(connection: BaseDatabaseWrapper, query: str) -> Any:
     connection.ensure_connection()
     with connection.wrap_database_errors:  # past Django's cursor, which warns where apps are not loaded: in gunicorn
-        backend, allowed, others = connection.connection.execute(_ROOM).fetchone()
-    return None if backend != connection.connection.info.backend_pid else (allowed, others)
+        return connection.connection.execute(query).fetchone()

@@ -108,6 +108,8 @@ DATABASE_URL = ENV.database_url.get_secret_value()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 if DATABASE_URL:
     DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=None))}
+    # A cursor kept by the server outlives its transaction, which PgBouncer does not know of.
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
 else:
     DATABASES = {
         "default": {

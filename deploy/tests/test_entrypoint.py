@@ -8,7 +8,7 @@ import pytest
 ENTRYPOINT = Path(__file__).resolve().parent.parent / "entrypoint.sh"
 PROGRAM = """#!/bin/sh
 echo "$(basename "$0") $*"
-echo "pid=$$ remap=${REMAP_SIGTERM:-} pg=${PGOPTIONS:-}"
+echo "pid=$$ remap=${REMAP_SIGTERM:-}"
 """
 
 
@@ -57,11 +57,10 @@ def test_a_worker_gets_its_time_and_may_have_options(start):
     assert f"pid={process.pid} remap=SIGQUIT" in lines[1]
 
 
-def test_migrating_gives_up_on_locks_and_sees_to_the_schedules(start):
+def test_migrating_sees_to_the_schedules(start):
     lines = start("migrate")[1]
 
     assert lines[0] == "python manage.py migrate --noinput"
-    assert lines[1].endswith("pg=-c lock_timeout=5s")
     assert lines[2] == "python manage.py schedules"
 
 

@@ -1,10 +1,13 @@
 """`manage.py migrate`, in place of Django's: it would rather fail than hold up those who use the tables."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
+
+from project import database
 
 LOCK_TIMEOUT, STATEMENT_TIMEOUT = 5.0, 300.0  # seconds
 
@@ -24,17 +27,34 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         connection = connections[options["database"]]
-        limits = {name: options.pop(name, default) for name, default in _DEFAULTS.items()}
+        limits = [f"{options.pop(name, default) * 1000:.0f}ms" for name, default in _DEFAULTS.items()]
         if connection.vendor != "postgresql":
             super().handle(*args, **options)
             return
-        with connection.cursor() as cursor:
-            for name, seconds in limits.items():
-                cursor.execute("SELECT set_config(%s, %s, false)", [name, f"{seconds * 1000:.0f}ms"])
+        limited = _Limited(limits, whole_session=not database.is_pooled(connection))
         try:
-            super().handle(*args, **options)
+            with connection.execute_wrapper(limited):
+                super().handle(*args, **options)
         finally:
-            connection.close()  # with a pool, the next who gets it would have these limits
+            connection.close()  # its session has the limits
+
+
+class _Limited:
+    """Gives each statement the limits: as its transaction's, or as the session's where it has none.
+
+    A pooler has no session of ours to set: what is set there comes to whoever gets the server's connection next.
+    """
+
+    def __init__(self, limits: list[str], *, whole_session: bool) -> None:
+        self._limits = limits
+        self._whole_session = whole_session
+
+    def __call__(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        in_transaction = context["connection"].in_atomic_block
+        if in_transaction or self._whole_session:
+            execute(_SET, [value for limit in self._limits for value in (limit, in_transaction)], False, context)
+        return execute(sql, params, many, context)
 
 
 _DEFAULTS = {"lock_timeout": LOCK_TIMEOUT, "statement_timeout": STATEMENT_TIMEOUT}
+_SET = "SELECT set_config('lock_timeout', %s, %s), set_config('statement_timeout', %s, %s)"
