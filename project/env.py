@@ -23,6 +23,7 @@ from project.graphql.limits import Limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVELOPMENT_KEY = "insecure-development-key"
+_ORIGIN = re.compile(r"(http(?!.*:80$)|https(?!.*:443$))://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
 
 
 def _split(value: object) -> object:
@@ -81,7 +82,11 @@ class Env(BaseSettings):
     allowed_hosts: CommaSeparated = Field((), description="Host names this site answers to; required unless DEBUG.")
     csrf_trusted_origins: CommaSeparated = Field(
         (),
-        description="Other origins (`https://app.example.com`) whose pages may send requests with cookies.",
+        description="This site's own origins (`https://www.example.com`), where a proxy changes the Host header.",
+    )
+    cors_allowed_origins: CommaSeparated = Field(
+        (),
+        description="Other origins (`https://app.example.com`) whose pages may use /graphql, with cookies.",
     )
     secure_cookies: bool = Field(True, description="Cookies and redirects for HTTPS only; always off under DEBUG.")
     trusted_proxies: CommaSeparated = Field(
@@ -225,6 +230,19 @@ class Env(BaseSettings):
     def _hosts_are_named(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if not value and not info.data.get("debug"):
             raise ValueError("must name at least one host when DEBUG is off")
+        return value
+
+    @field_validator("cors_allowed_origins")
+    @classmethod
+    def _origins_are_as_browsers_send_them(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin == "*":
+                raise ValueError("must name each origin: with cookies, * would let any page act for its visitors")
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin!r} is no origin as browsers send it: https://app.example.com, in lower case, without a"
+                    " path or slash at its end, with a port only if it is not the scheme's own"
+                )
         return value
 
     @field_validator("trusted_proxies")

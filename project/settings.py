@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "axes",
+    "corsheaders",
     "django_celery_beat",
     "django_grpc_framework",
     "graphene_django",
@@ -50,11 +51,18 @@ WSGI_APPLICATION = "project.wsgi.application"
 ALLOWED_HOSTS = list(ENV.allowed_hosts) or ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = list(ENV.csrf_trusted_origins)
 TRUSTED_PROXIES = ENV.trusted_proxies
+CORS_ALLOWED_ORIGINS = list(ENV.cors_allowed_origins)
+CORS_URLS_REGEX = "^/graphql/?$"
+CORS_ALLOW_CREDENTIALS = True
+CORS_ALLOW_METHODS = ["GET", "POST"]
+CORS_ALLOW_HEADERS = ["accept", "content-type", "traceparent", "tracestate", "x-csrftoken", "x-request-id"]
+CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 MIDDLEWARE = [
     "project.proxies.real_client",
     "project.health.probe",
     "project.middleware.unit_of_work",
     "project.headers.headers",
+    "corsheaders.middleware.CorsMiddleware",  # answers a preflight before HTTPS and sessions are looked at
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

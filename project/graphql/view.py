@@ -82,6 +82,11 @@ def check_csrf(request: HttpRequest) -> None:
 
 
 class _Csrf(CsrfViewMiddleware):
+    @property
+    def allowed_origins_exact(self) -> set[str]:
+        """Here alone: the admin is not for pages of other origins, whatever they may do here."""
+        return {*super().allowed_origins_exact, *settings.CORS_ALLOWED_ORIGINS}
+
     def _reject(self, request: HttpRequest, reason: str) -> str:
         return reason
 

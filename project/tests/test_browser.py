@@ -3,7 +3,9 @@
 import os
 import re
 import shutil
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -59,6 +61,42 @@ def test_graphiql_shows_the_schema_and_runs_a_query_without_a_network(page):
     page.get_by_role("link", name="products", exact=True).wait_for()
 
     assert page.strangers == []
+
+
+@pytest.fixture
+def app() -> Iterator[str]:
+    """The origin of a page that is served elsewhere."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # a page that says 501 is one, too
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://localhost:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+SESSION = """async url => {
+    const ask = async (headers, query) => {
+        const body = JSON.stringify({query});
+        const answer = await fetch(url, {method: "POST", credentials: "include", headers, body});
+        return [answer.headers.get("X-Request-ID"), (await answer.json()).data];
+    };
+    const json = {"Content-Type": "application/json"};
+    const [, {csrfToken}] = await ask(json, "{ csrfToken }");
+    return await ask({...json, "X-CSRFToken": csrfToken, "X-Request-ID": "from-the-app"}, "mutation { logout { ok } }");
+}"""
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_an_app_of_another_origin_has_a_session_if_it_is_allowed(chromium, live_server, settings, app, allowed):
+    settings.CORS_ALLOWED_ORIGINS = [app] if allowed else ["http://localhost:1"]
+    page = chromium.new_page()
+    page.goto(app)
+
+    if allowed:
+        assert page.evaluate(SESSION, f"{live_server.url}/graphql") == ["from-the-app", {"logout": {"ok": True}}]
+    else:
+        with pytest.raises(Exception, match="Failed to fetch"):
+            page.evaluate(SESSION, f"{live_server.url}/graphql")
+    page.close()
 
 
 def test_staff_edit_a_product_in_the_admin(page):

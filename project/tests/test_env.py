@@ -70,6 +70,13 @@ def test_every_problem_is_listed_at_once_with_what_was_read(environ):
         ("DATABASE_URL", "postgres://u:p@host", "must end with the database's name"),
         ("REDIS_URL", "http://host", "must begin with redis://"),
         ("EMAIL_URL", "imap://host", "must be smtp://"),
+        ("CORS_ALLOWED_ORIGINS", "*", "must name each origin: with cookies, * would let any page act"),
+        ("CORS_ALLOWED_ORIGINS", "app.example.com", "'app.example.com' is no origin as browsers send it: https://app"),
+        ("CORS_ALLOWED_ORIGINS", "https://a.example, https://b.example/", "'https://b.example/' is no origin"),
+        ("CORS_ALLOWED_ORIGINS", "https://App.example.com", "in lower case"),
+        ("CORS_ALLOWED_ORIGINS", "https://app.example.com:443", "a port only if it is not the scheme's own"),
+        ("CORS_ALLOWED_ORIGINS", "https://*.example.com", "is no origin"),
+        ("CORS_ALLOWED_ORIGINS", "null", "is no origin"),
         ("GRPC_TOKENS", "shop:short", "must be name:token"),
         ("GRAPHQL_LIMITS", "depth=0", "must be name=number pairs"),
         ("GRAPHQL_LIMITS", "size=3", "must be name=number pairs"),
@@ -92,6 +99,16 @@ def test_sqlite_outside_of_debug_needs_an_explicit_word(environ):
     environ(**PRODUCTION | {"DATABASE_URL": "", "ALLOW_SQLITE": "1"})
 
     assert env.load().database_url.get_secret_value() == ""
+
+
+def test_origins_are_read_as_browsers_send_them(environ):
+    environ(DEBUG="1", CORS_ALLOWED_ORIGINS="https://app.example.com, http://localhost:3000,https://[::1]:8443")
+
+    assert env.load().cors_allowed_origins == (
+        "https://app.example.com",
+        "http://localhost:3000",
+        "https://[::1]:8443",
+    )
 
 
 def test_limits_are_changed_by_name(environ):
