@@ -72,11 +72,15 @@ class Engine:
             self.run(role, name=name, image=image)
             wait_for(role, is_up, lambda: self.logs(name))
             cold = time.monotonic() - started
-            self.command("exec", name, "python", "deploy/healthcheck.py")
+            wait_for(f"the health of {role}", lambda: self._is_healthy(name), lambda: self.logs(name))
             yield name
             self._stop(role, name, cold)
         finally:
             self._remove(name)
+
+    def _is_healthy(self, name: str) -> bool:
+        words = [*self._words, "exec", name, "python", "deploy/healthcheck.py"]
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
 
     def _stop(self, role: str, name: str, cold: float) -> None:
         began = time.monotonic()

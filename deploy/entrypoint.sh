@@ -5,6 +5,8 @@ set -eu
 role=${1:-}
 [ $# = 0 ] || shift
 
+export ALIVE_FILE="/tmp/alive-$role"
+
 case "$role" in
     web) exec gunicorn -c python:project.gunicorn project.wsgi "$@" ;;
     grpc) exec python manage.py grpcrunserver "$@" ;;

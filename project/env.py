@@ -211,6 +211,11 @@ class Env(BaseSettings):
     otel_traces_sampler_arg: str = Field("", description="The share of them for `traceidratio`: `0.01`.")
     sentry_dsn: SecretStr = Field(SecretStr(""), description="Where errors are reported. Empty: only in the log.")
     sentry_environment: str = Field("production", description="What error reports call this installation.")
+    alive_file: Path | None = Field(
+        None,
+        description="A file that a worker, beat or relay touches while its loop turns. The image's entry point sets it,"
+        " for the health check.",
+    )
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
 

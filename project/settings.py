@@ -219,6 +219,7 @@ GRAPHIQL = DEBUG if ENV.graphiql is None else ENV.graphiql
 
 LOGGING_CONFIG = None
 RELEASE = ENV.release
+ALIVE_FILE = ENV.alive_file
 METRICS_PORT = ENV.metrics_port
 TRACES = env.traces_exporter(ENV)
 OTEL_HEADERS = ENV.otel_exporter_otlp_headers.get_secret_value()

@@ -1,9 +1,14 @@
 """The worker's end of the broker."""
 
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 from celery.worker import consumer
+
+from apps.infra import alive
+
+ALIVE_EVERY = 5.0  # seconds
 
 log = structlog.get_logger("worker")
 
@@ -20,6 +25,22 @@ class Consumer(consumer.Consumer):
         super().__init__(*args, **kwargs)
         errors: tuple[type[Exception], ...] = getattr(self, "connection_errors", ())
         self.connection_errors = (*errors, AttributeError)
+        alive.show()
+        self.timer.call_repeatedly(ALIVE_EVERY, alive.show)
+
+    def ensure_connected(self, conn: Any) -> Any:
+        """Whoever waits for the broker, for hours perhaps, does not hang."""
+        ensure = conn.ensure_connection
+
+        def ensure_and_show(*args: Any, callback: Callable[[], None]) -> Any:
+            def each_second() -> None:
+                alive.show()
+                callback()
+
+            return ensure(*args, callback=each_second)
+
+        conn.ensure_connection = ensure_and_show  # Celery offers no other way into its waiting
+        return super().ensure_connected(conn)
 
     def on_connection_error_after_connected(self, exc: Exception) -> None:
         try:

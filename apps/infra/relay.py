@@ -11,7 +11,7 @@ from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from apps.infra import heartbeat, queue
+from apps.infra import alive, heartbeat, queue
 
 log = structlog.get_logger("relay")
 
@@ -57,6 +57,7 @@ def run(app: Celery, stop: threading.Event) -> None:
     """Publish until told to stop. A broker or database that is down is waited for."""
     broker = Broker()
     while not stop.is_set():
+        alive.show()
         try:
             heartbeat.note("relay", at_most_every=10)
             if broker.is_another():

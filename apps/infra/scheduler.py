@@ -9,7 +9,7 @@ from django.db import Error, close_old_connections, transaction
 from django.db.models import F, Q
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from apps.infra import heartbeat
+from apps.infra import alive, heartbeat
 
 log = structlog.get_logger("beat")
 
@@ -51,6 +51,7 @@ class Scheduler(DatabaseScheduler):
         """Nothing is left to write. (The inherited one closes connections, in the middle of `reserve`.)"""
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
+        alive.show()
         try:
             heartbeat.note("beat", at_most_every=10)
             return float(super().tick(*args, **kwargs))

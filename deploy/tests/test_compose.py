@@ -1,9 +1,7 @@
 import re
 from pathlib import Path
 
-import pytest
-
-from deploy import healthcheck, make_secrets
+from deploy import make_secrets
 from project import env
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -55,22 +53,3 @@ def test_the_environment_wins_over_the_folder_of_secrets(tmp_path, monkeypatch):
     monkeypatch.setenv("DEBUG", "1")
 
     assert env.load().database_url.get_secret_value() == "postgres://u:p@other/name"
-
-
-@pytest.mark.parametrize(
-    ("command_line", "role"),
-    [
-        ("/usr/bin/tini\0--\0deploy/entrypoint.sh\0web\0", "web"),
-        ("/sbin/docker-init\0--\0/usr/bin/tini\0--\0deploy/entrypoint.sh\0grpc\0--processes\0002\0", "grpc"),
-        ("/bin/sh\0", ""),
-    ],
-)
-def test_the_health_check_knows_its_role(command_line, role):
-    assert healthcheck.role(command_line) == role
-
-
-def test_a_server_that_is_away_is_not_healthy(monkeypatch, capsys):
-    monkeypatch.setenv("PORT", "1")
-    monkeypatch.setenv("GRPC_PORT", "1")
-
-    assert [healthcheck.healthy(role) for role in ("web", "grpc", "all", "worker")] == [False, False, False, True]
