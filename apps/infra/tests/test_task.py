@@ -5,6 +5,7 @@ from celery import shared_task
 from celery.app.trace import trace_task
 from django.db import OperationalError as DatabaseDown
 from django.db import transaction
+from kombu.asynchronous.timer import Timer
 from kombu.exceptions import OperationalError
 
 from apps.common import call
@@ -225,9 +226,8 @@ def test_a_worker_outlives_whatever_its_broken_connection_raises(monkeypatch):
         raise AttributeError("'NoneType' object has no attribute 'hostname'")
 
     monkeypatch.setattr(consumer.consumer.Consumer, "on_connection_error_after_connected", fail)
-    monkeypatch.setattr(
-        consumer.consumer.Consumer, "__init__", lambda self: setattr(self, "connection_errors", (OSError,))
-    )
+    bare = {"connection_errors": (OSError,), "timer": Timer()}
+    monkeypatch.setattr(consumer.consumer.Consumer, "__init__", lambda self: vars(self).update(bare))
     mine = consumer.Consumer()
     mine.on_connection_error_after_connected(OSError())
 
