@@ -1,6 +1,9 @@
 """What a role's metrics port shows. Imported only where there is one: see project/exporter.py."""
 
+import os
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import redis
 import structlog
@@ -8,8 +11,12 @@ from django.conf import settings
 from django.db import Error, connection
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily as Gauge
-from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.core import Metric
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
+
+from project import exporter
 
 log = structlog.get_logger("metrics")
 
@@ -22,11 +29,54 @@ def serve(role: str, host: str, port: int) -> None:
 def registry(role: str) -> CollectorRegistry:
     """What all processes of the role have counted; from the relay also what all roles share."""
     found = CollectorRegistry()
-    MultiProcessCollector(found)  # type: ignore[no-untyped-call]  # it registers itself
+    found.register(Processes())
     found.register(Release())
     if role == "relay":
         found.register(Shared())
     return found
+
+
+class Processes(Collector):
+    """What all processes of the role have counted, in a file each.
+
+    Those of processes that have ended are added up in one, or each scrape would read ever more of them.
+    """
+
+    def __init__(self) -> None:
+        self._folder = Path(os.environ[exporter.DIRECTORY])
+        self._lock = threading.Lock()  # of two scrapes at once, the second would read what the first moves
+
+    def describe(self) -> list[Metric]:
+        """Nothing, as each process declares what it counts."""
+        return []
+
+    def collect(self) -> list[Metric]:
+        with self._lock:
+            for path in self._folder.glob("*.db"):
+                kind, _, pid = path.stem.rpartition("_")
+                if pid.isdecimal() and not _is_running(int(pid)):
+                    _forget(path, kind, int(pid))
+            return list(MultiProcessCollector(None, str(self._folder)).collect())  # type: ignore[no-untyped-call]
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _forget(path: Path, kind: str, pid: int) -> None:
+    """Keep what a process that ended has counted; what it had open is no more."""
+    if kind.startswith("gauge"):
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+        return
+    sums = MmapedDict(str(path.with_stem(f"{kind}_ended")))  # type: ignore[no-untyped-call]
+    for key, value, _, _ in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]
+        sums.write_value(key, sums.read_value(key)[0] + value, 0.0)  # type: ignore[no-untyped-call]
+    sums.close()  # type: ignore[no-untyped-call]
+    path.unlink()
 
 
 class Release(Collector):

@@ -48,12 +48,6 @@ def observe() -> None:
         import_module("project.metrics").observe()
 
 
-def forget(pid: int) -> None:
-    """A process of the role has ended: what it counted stays, what it had open is no more."""
-    if DIRECTORY in os.environ:
-        import_module("prometheus_client.multiprocess").mark_process_dead(pid)
-
-
 def _remove(folder: str, maker: int) -> None:
     if os.getpid() == maker:  # not the children, which inherit what is to be done at exit
         shutil.rmtree(folder, ignore_errors=True)

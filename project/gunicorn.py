@@ -37,7 +37,3 @@ def when_ready(server: Any) -> None:
     exporter.start("web")
     database.use_pool("web")  # workers are made after this, and inherit it
     database.check_room("web", workers)
-
-
-def child_exit(server: Any, worker: Any) -> None:
-    exporter.forget(worker.pid)

@@ -141,6 +141,33 @@ def test_a_broker_that_is_down_is_left_out(shared, settings):
     assert shared("queue_rows", {"state": "due"}) == 0
 
 
+WORKED = """
+from project import metrics
+metrics.TASKS.labels("t", "OK").inc(3)
+metrics.TASK_TIME.labels("t").observe(0.2)
+metrics.POOL.labels("used").set(7)
+"""
+
+
+def test_what_ended_processes_have_counted_is_kept_in_one_file(tmp_path, monkeypatch):
+    monkeypatch.setenv(exporter.DIRECTORY, str(tmp_path))
+    processes = collectors.Processes()
+
+    def work():
+        environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "project.settings"}
+        subprocess.run([sys.executable, "-c", WORKED], env=environ, check=True)
+
+    def told():
+        samples = {s.name: s.value for family in processes.collect() for s in family.samples}
+        return [samples.get(name) for name in ("tasks_total", "task_seconds_count", "database_pool_connections")]
+
+    for number in range(1, 4):
+        work()
+        assert len(list(tmp_path.glob("counter_*.db"))) == (1 if number == 1 else 2)
+        assert told() == told() == [3 * number, number, None]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["counter_ended.db", "histogram_ended.db"]
+
+
 def test_each_role_has_a_port_of_its_own(settings):
     settings.METRICS_PORT = 9100
     assert [exporter.port(role) for role in exporter.ROLES] == [9100, 9101, 9102, 9103]

@@ -74,7 +74,6 @@ def _supervise(address: str, count: int) -> None:
             for index, process in enumerate(processes):
                 if not process.is_alive() and not stopped.is_set():
                     log.error("gRPC process died", pid=process.pid, exit_code=process.exitcode)
-                    exporter.forget(process.pid or 0)
                     stopped.wait(RESTART_PAUSE)
                     processes[index] = _spawn(address)
         _stop(processes)
