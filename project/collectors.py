@@ -1,5 +1,6 @@
 """What a role's metrics port shows. Imported only where there is one: see project/exporter.py."""
 
+import math
 import os
 import threading
 from collections.abc import Iterator
@@ -8,7 +9,7 @@ from pathlib import Path
 import redis
 import structlog
 from django.conf import settings
-from django.db import Error, connection
+from django.db import Error, connections
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import Metric
@@ -16,6 +17,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.registry import Collector
 
+from apps.common import replica
 from project import exporter
 
 log = structlog.get_logger("metrics")
@@ -102,7 +104,7 @@ class Shared(Collector):
         except Error:
             log.warning("the database does not answer", exc_info=True)
         finally:
-            connection.close()  # a scrape has a thread of its own
+            connections.close_all()  # a scrape has a thread of its own
         try:
             yield _broker()
         except redis.RedisError:
@@ -126,7 +128,20 @@ def _heartbeats() -> Iterator[Gauge]:
     ages = Gauge("heartbeat_age_seconds", "Since the part showed that it works.", labels=("part",))
     for part, age in heartbeat_ages().items():
         ages.add_metric((part,), age)
+    if replica.ALIAS in settings.DATABASES:
+        ages.add_metric(("replica",), _replica_age())
     yield ages
+
+
+def _replica_age() -> float:
+    """Seconds since the newest heartbeat that has come through to the replica; endless while it does not answer."""
+    from apps.infra.state import heartbeat_ages
+
+    try:
+        return min(heartbeat_ages(replica.ALIAS).values(), default=math.inf)
+    except Error:
+        log.warning("the replica does not answer", exc_info=True)
+        return math.inf
 
 
 def _broker() -> Gauge:

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, Error, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from apps.common import replica
 from project.env import Env
 
 PATIENCE = 2  # seconds for the server to take a connection
@@ -45,10 +46,11 @@ def most(role: str, processes: int, env: Env) -> int:
 
 def use_pool(role: str) -> None:
     """Have this process keep its connections in a pool, unless DATABASE_POOL is 0: called before its first query."""
-    given = connections.settings[DEFAULT_DB_ALIAS]
-    if connections[DEFAULT_DB_ALIAS].vendor == "postgresql" and settings.ENV.database_pool != 0:
-        pool = {"min_size": 1, "max_size": pool_size(role, settings.ENV), "timeout": POOL_TIMEOUT}
-        given |= {"CONN_MAX_AGE": 0, "OPTIONS": given["OPTIONS"] | {"pool": pool}}
+    for alias, given in connections.settings.items():
+        if connections[alias].vendor == "postgresql" and settings.ENV.database_pool != 0:
+            timeout = PATIENCE if alias == replica.ALIAS else POOL_TIMEOUT
+            pool = {"min_size": 1, "max_size": pool_size(role, settings.ENV), "timeout": timeout}
+            given |= {"CONN_MAX_AGE": 0, "OPTIONS": given["OPTIONS"] | {"pool": pool}}
 
 
 def check_room(role: str, processes: int) -> None:

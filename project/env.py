@@ -46,6 +46,13 @@ def _limits(value: object) -> object:
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 
 
+def _check_postgres(url: str, *, otherwise: str) -> None:
+    if not url.startswith(("postgres://", "postgresql://")):
+        raise ValueError(f"must begin with postgres:// (leave it empty for {otherwise})")
+    if not dj_database_url.parse(url).get("NAME"):
+        raise ValueError("must end with the database's name: postgres://user:password@host:port/name")
+
+
 class Env(BaseSettings):
     """The variables, in the order in which the documents list them.
 
@@ -118,6 +125,11 @@ class Env(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr(""),
         description="`postgres://user:password@host:port/name`. Empty: an embedded SQLite in DATA_DIR.",
+    )
+    database_replica_url: SecretStr = Field(
+        SecretStr(""),
+        description="A replica of that database: answers the reads that may be a little old (docs/scaling.md)."
+        " Empty: DATABASE_URL answers all.",
     )
     database_pool: int | None = Field(
         None,
@@ -263,10 +275,17 @@ class Env(BaseSettings):
         url = value.get_secret_value()
         if not url and not (info.data.get("debug") or info.data.get("allow_sqlite")):
             raise ValueError("must be set when DEBUG is off (or set ALLOW_SQLITE=1: one machine, one writer at a time)")
-        if url and not url.startswith(("postgres://", "postgresql://")):
-            raise ValueError("must begin with postgres:// (leave it empty for the embedded SQLite)")
-        if url and not dj_database_url.parse(url).get("NAME"):
-            raise ValueError("must end with the database's name: postgres://user:password@host:port/name")
+        if url:
+            _check_postgres(url, otherwise="the embedded SQLite")
+        return value
+
+    @field_validator("database_replica_url")
+    @classmethod
+    def _replica_has_a_primary(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if url := value.get_secret_value():
+            if not info.data.get("database_url", SecretStr("")).get_secret_value():
+                raise ValueError("must be set together with DATABASE_URL, of which it is the replica")
+            _check_postgres(url, otherwise="no replica")
         return value
 
     @field_validator("redis_url")
@@ -359,6 +378,14 @@ def traces_exporter(env: Env) -> str:
     """Where traces go, `otlp` or `console`; empty when none are to be made."""
     wanted = env.otel_traces_exporter or ("otlp" if env.otel_exporter_otlp_endpoint else "none")
     return "" if wanted == "none" else wanted
+
+
+def postgres(url: str) -> dict[str, Any]:
+    """Django's settings of a PostgreSQL database."""
+    found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=None))
+    found.setdefault("OPTIONS", {})
+    # A cursor kept by the server outlives its transaction, which PgBouncer does not know of.
+    return found | {"DISABLE_SERVER_SIDE_CURSORS": True}
 
 
 def email_settings(url: str) -> dict[str, Any]:

@@ -98,9 +98,9 @@ def _look_at_pool() -> None:
     if now < _next_look:
         return
     _next_look = now + POOL_EVERY
-    pool = getattr(connections["default"], "pool", None)
-    if pool is not None:
-        stats = pool.get_stats()
-        POOL.labels("idle").set(stats["pool_available"])
-        POOL.labels("used").set(stats["pool_size"] - stats["pool_available"])
-        POOL_WAITING.set(stats["requests_waiting"])
+    pools = [pool.get_stats() for one in connections.all() if (pool := getattr(one, "pool", None)) is not None]
+    if pools:
+        idle = sum(stats["pool_available"] for stats in pools)
+        POOL.labels("idle").set(idle)
+        POOL.labels("used").set(sum(stats["pool_size"] for stats in pools) - idle)
+        POOL_WAITING.set(sum(stats["requests_waiting"] for stats in pools))

@@ -6,7 +6,7 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from apps.common import access, call
+from apps.common import access, call, replica
 from apps.common.actor import NOBODY, of_user
 
 log = structlog.get_logger("access.web")
@@ -26,6 +26,7 @@ def unit_of_work(
         response = get_response(request)
         response[call.REQUEST_ID_HEADER] = unit.request_id
         _complete(unit.record, request, response)
+        _remember(unit.record, response)
         unit.end(
             "request",
             unit.record.code,
@@ -46,6 +47,14 @@ def _complete(record: call.Record, request: HttpRequest, response: HttpResponse)
         record.code = "OK" if response.status_code < 400 else f"HTTP_{response.status_code}"
     if call.actor() == NOBODY and hasattr(request, "_cached_user"):  # nobody is looked up for the log
         call.set_actor(of_user(request.user))
+
+
+def _remember(record: call.Record, response: HttpResponse) -> None:
+    """A browser that has just written shall see it, whichever process or replica answers next."""
+    if record.wrote and replica.ALIAS in settings.DATABASES:
+        response.set_cookie(
+            replica.COOKIE, "1", replica.COOKIE_SECONDS, httponly=True, secure=settings.SECURE, samesite="Lax"
+        )
 
 
 def _page(request: HttpRequest) -> str:

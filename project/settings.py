@@ -2,7 +2,6 @@
 
 import os
 
-import dj_database_url
 import dotenv
 from django.utils.text import slugify
 
@@ -113,11 +112,15 @@ CSRF_COOKIE_NAME = f"{PROJECT_SLUG}-csrftoken"
 
 DEFAULT_AUTO_FIELD = "apps.common.ids.IdField"
 DATABASE_URL = ENV.database_url.get_secret_value()
+DATABASE_REPLICA_URL = ENV.database_replica_url.get_secret_value()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 if DATABASE_URL:
-    DATABASES = {"default": dict(dj_database_url.parse(DATABASE_URL, conn_max_age=None))}
-    # A cursor kept by the server outlives its transaction, which PgBouncer does not know of.
-    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+    DATABASES = {"default": env.postgres(DATABASE_URL)}
+    if DATABASE_REPLICA_URL:
+        DATABASES["replica"] = env.postgres(DATABASE_REPLICA_URL)
+        DATABASES["replica"]["OPTIONS"].setdefault("connect_timeout", 2)  # it is not waited for: the primary answers
+        DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
+        DATABASE_ROUTERS = ["apps.common.replica.Router"]
 else:
     DATABASES = {
         "default": {

@@ -20,7 +20,7 @@ from apps.catalog.entities import (
     ReservationStatus,
     product_keyset,
 )
-from apps.common import keysets
+from apps.common import keysets, replica
 from apps.common.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from apps.common.pages import Page
 from apps.common.queries import KeptInsert, KeptQuery
@@ -51,6 +51,7 @@ def get_products(product_ids: Sequence[int]) -> dict[int, Product]:
     return {row[0]: Product._make(row) for row in _BY_IDS.run(list(product_ids))}
 
 
+@replica.may_answer
 def list_products(
     *, first: int = 50, after: str = "", search: str = "", order_by: ProductOrder = ProductOrder.NAME
 ) -> Page[Product]:
@@ -60,6 +61,7 @@ def list_products(
     return keysets.fetch(rows, Product, keyset, first=first, after=after, kept=rows is _SOLD)
 
 
+@replica.may_answer
 def count_products(*, search: str = "") -> int:
     """How many products `list_products` goes through. Raises InvalidArgument for a bad search."""
     return _sold(search).count()
@@ -215,6 +217,7 @@ def _sold(search: str) -> QuerySet[models.Product]:
     return _SOLD.filter(Q(name__icontains=search) | Q(sku__icontains=search)) if search else _SOLD
 
 
+@replica.may_answer
 def _after(product_id: int, limit: int) -> list[Product]:
     rows = models.Product.objects.filter(pk__gt=product_id).order_by("pk").values_list(*_COLUMNS)
     return [Product._make(row) for row in rows[:limit]]

@@ -11,6 +11,7 @@ from apps.common.actor import NOBODY, Actor
 from apps.common.errors import DeadlineExceeded
 
 REQUEST_ID_HEADER = "X-Request-ID"
+FRESH_HEADER = "X-Fresh"  # of a call whose reads may not be old, as its caller has written
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -21,7 +22,7 @@ _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 class Record:
     """What the access line will say of the work under way; whoever learns it writes it down here."""
 
-    __slots__ = ("code", "cost", "door", "name", "queries", "sql_seconds")
+    __slots__ = ("code", "cost", "door", "may_lag", "name", "queries", "sql_seconds", "wrote")
 
     def __init__(self, door: str = "", name: str = "") -> None:
         self.door = door  # web, graphql, grpc or task
@@ -30,6 +31,8 @@ class Record:
         self.cost: int | None = None  # of a GraphQL operation
         self.queries = 0
         self.sql_seconds = 0.0
+        self.may_lag = False  # it began as work that changes nothing: what it reads may be a little old
+        self.wrote = False  # here or elsewhere: now it may not
 
 
 _record: ContextVar[Record] = ContextVar("record", default=Record())  # noqa: B039 - what nobody reads
@@ -57,6 +60,12 @@ def start(received_id: str | None = None, *, seconds: float | None = None) -> st
 def record() -> Record:
     """The record of the work under way; outside of any, one that is thrown away."""
     return _record.get()
+
+
+def may_lag() -> bool:
+    """Whether what the work under way reads may be a little old; never outside of any."""
+    record = _record.get()
+    return record.may_lag and not record.wrote
 
 
 def actor() -> Actor:

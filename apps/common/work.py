@@ -2,7 +2,7 @@
 
 Setting a statement timeout would cost each call a round trip. Here a call only enters a set, each query names
 the connection it runs on, and one thread looks at the calls in flight twenty times a second. The same place counts
-queries for the access line.
+queries for the access line, and notes that something was written.
 """
 
 import contextlib
@@ -148,6 +148,7 @@ def _guard(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 def _run_guarded(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     record, started = call.record(), time.perf_counter()
+    record.wrote = record.wrote or not str(sql).startswith("SELECT")
     try:
         if trace.tracer is None:
             return _run(execute, sql, params, many, context)

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import Count, F, Max, Q
 from django.db.models.functions import Now
 
@@ -38,7 +39,7 @@ def queue_state() -> QueueState:
     return QueueState(oldest_due=oldest.total_seconds() if oldest else 0.0, **found)
 
 
-def heartbeat_ages() -> dict[str, float]:
+def heartbeat_ages(database: str = DEFAULT_DB_ALIAS) -> dict[str, float]:
     """Seconds since each part of the system last showed that it works, by the database's clock."""
-    rows = Heartbeat.objects.annotate(age=Now() - F("at")).values_list("name", "age")
+    rows = Heartbeat.objects.using(database).annotate(age=Now() - F("at")).values_list("name", "age")
     return {name: age.total_seconds() for name, age in rows}

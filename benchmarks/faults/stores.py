@@ -17,13 +17,18 @@ START_WITHIN = 30.0
 
 
 class Postgres:
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, primary: "Postgres | None" = None) -> None:
+        """With `primary`, a replica of it that streams."""
         self.port = free_port()
         self.data = folder / "data"
         folder.mkdir()
         if os.getuid() == 0:  # initdb refuses root
             shutil.chown(folder, "postgres", "postgres")
-        self._run("initdb", "-D", str(self.data), "-A", "trust", "-U", "postgres", "--no-sync")
+        if primary is None:
+            self._run("initdb", "-D", str(self.data), "-A", "trust", "-U", "postgres", "--no-sync")
+        else:
+            source = f"postgres://postgres@127.0.0.1:{primary.port}"
+            self._run("pg_basebackup", "-d", source, "-D", str(self.data), "-R", "-c", "fast", "--no-sync")
         options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": str(folder)}
         options |= {"max_connections": 200, "shared_buffers": "64MB"}
         words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]

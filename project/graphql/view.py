@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType, execute_sync
 
-from apps.common import call, work
+from apps.common import call, replica, work
 from apps.common.actor import NOBODY, Actor, of_user
 from apps.common.loaders import Loaders
 from project.graphql.documents import Document, DocumentRefused, Documents, PersistedQueries, load_allow_list
@@ -114,6 +114,7 @@ def _run(request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult,
     cost = document.costs.of(operation, parameters.variables)
     record = call.record()
     record.name, record.cost = _name(operation), cost
+    record.may_lag = operation.operation is OperationType.QUERY and replica.COOKIE not in request.COOKIES
     context = RequestContext(request, actor_of(request))
     call.set_actor(context.actor)
     check_rate(context)

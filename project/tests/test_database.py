@@ -4,7 +4,7 @@ from django.db import OperationalError, connection, connections
 from structlog.testing import capture_logs
 
 from project import database
-from project.env import Env
+from project.env import Env, postgres
 
 CONNECTED = connections.settings["default"]
 
@@ -49,6 +49,18 @@ def test_a_pool_has_a_connection_for_each_thread(role, size, monkeypatch):
     database.use_pool(role)
 
     assert (CONNECTED["CONN_MAX_AGE"], CONNECTED["OPTIONS"]["pool"]["max_size"]) == (0, size)
+
+
+@pytest.mark.postgresql
+def test_a_replica_has_a_pool_that_is_not_waited_for_long(monkeypatch):
+    monkeypatch.setitem(CONNECTED, "OPTIONS", CONNECTED["OPTIONS"])
+    given = postgres("postgres://u:p@h/name?sslmode=require")
+    monkeypatch.setitem(connections.settings, "replica", connections.configure_settings({"default": given})["default"])
+    database.use_pool("web")
+
+    found = connections.settings["replica"]
+    assert found["OPTIONS"] == {"sslmode": "require", "pool": CONNECTED["OPTIONS"]["pool"] | {"timeout": 2}}
+    assert (found["CONN_MAX_AGE"], found["DISABLE_SERVER_SIDE_CURSORS"]) == (0, True)
 
 
 @pytest.mark.parametrize("wanted", [0, 3])

@@ -68,6 +68,8 @@ def test_every_problem_is_listed_at_once_with_what_was_read(environ):
         ("SECRET_KEY", "short", "must be at least 50 random characters"),
         ("SECRET_KEY", "a" * 60, "must be at least 50 random characters"),
         ("DATABASE_URL", "postgres://u:p@host", "must end with the database's name"),
+        ("DATABASE_REPLICA_URL", "mysql://u:p@host/name", "must begin with postgres://"),
+        ("DATABASE_REPLICA_URL", "postgres://u:p@host", "must end with the database's name"),
         ("REDIS_URL", "http://host", "must begin with redis://"),
         ("EMAIL_URL", "imap://host", "must be smtp://"),
         ("CORS_ALLOWED_ORIGINS", "*", "must name each origin: with cookies, * would let any page act"),
@@ -109,6 +111,14 @@ def test_origins_are_read_as_browsers_send_them(environ):
         "http://localhost:3000",
         "https://[::1]:8443",
     )
+
+
+def test_a_replica_needs_a_database_that_it_is_the_replica_of(environ):
+    environ(**PRODUCTION | {"DATABASE_URL": "", "ALLOW_SQLITE": "1", "DATABASE_REPLICA_URL": "postgres://u:p@h/name"})
+
+    assert problems() == [
+        "DATABASE_REPLICA_URL=********: must be set together with DATABASE_URL, of which it is the replica"
+    ]
 
 
 def test_limits_are_changed_by_name(environ):

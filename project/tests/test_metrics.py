@@ -1,6 +1,7 @@
 """What Prometheus is told, and that the dashboard and the alerts ask for nothing else."""
 
 import json
+import math
 import os
 import re
 import signal
@@ -15,12 +16,13 @@ import pytest
 import yaml
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.db import OperationalError
 from django.utils import timezone
 
 from apps.catalog.tests.factories import ProductFactory
 from apps.common import access, call
 from apps.common.testing import free_port
-from apps.infra import heartbeat, queue
+from apps.infra import heartbeat, queue, state
 from project import collectors, exporter, metrics
 
 DEPLOY = settings.BASE_DIR / "deploy"
@@ -101,21 +103,22 @@ def test_the_pool_is_looked_at_once_a_second(monkeypatch, counted):
             Pool.asked += 1
             return {"pool_size": 4, "pool_available": 1, "requests_waiting": 2}
 
-    monkeypatch.setattr(metrics, "connections", {"default": type("Connection", (), {"pool": Pool()})})
+    both = [type("Connection", (), {"pool": Pool()}), type("Replica", (), {"pool": Pool()}), object()]
+    monkeypatch.setattr(metrics, "connections", type("Connections", (), {"all": lambda: both}))
     monkeypatch.setattr(metrics, "_next_look", 0)
     for _ in range(3):
         metrics.count(call.Record("task", "a"), 0)
 
-    assert Pool.asked == 1
+    assert Pool.asked == 2  # each once
     value = prometheus_client.REGISTRY.get_sample_value
-    assert value("database_pool_connections", {"state": "used"}) == 3
-    assert value("database_pool_connections", {"state": "idle"}) == 1
-    assert value("database_pool_waiting") == 2
+    assert value("database_pool_connections", {"state": "used"}) == 6
+    assert value("database_pool_connections", {"state": "idle"}) == 2
+    assert value("database_pool_waiting") == 4
 
 
 @pytest.fixture
 def shared(monkeypatch):
-    monkeypatch.setattr("django.db.connection.close", lambda: None)
+    monkeypatch.setattr(collectors.connections, "close_all", lambda: None)
     found = prometheus_client.CollectorRegistry()
     found.register(collectors.Shared())
     return found.get_sample_value
@@ -131,6 +134,23 @@ def test_the_relay_tells_of_the_queue(shared):
     assert shared("queue_oldest_due_seconds") == pytest.approx(90, abs=5)
     assert shared("heartbeat_age_seconds", {"part": "beat"}) == pytest.approx(0, abs=5)
     assert shared("broker_messages") is not None
+
+
+@pytest.mark.django_db
+def test_the_relay_tells_how_old_the_replica_is(shared, settings, monkeypatch):
+    ages = {"default": {"beat": 1.0}, "replica": {"beat": 70.0, "relay": 65.0}}
+    monkeypatch.setitem(settings.DATABASES, "replica", {})
+    monkeypatch.setattr(state, "heartbeat_ages", lambda database="default": ages[database])
+    assert shared("heartbeat_age_seconds", {"part": "replica"}) == 65
+
+    def refuse(database="default"):
+        if database == "replica":
+            raise OperationalError
+        return ages[database]
+
+    monkeypatch.setattr(state, "heartbeat_ages", refuse)
+    assert shared("heartbeat_age_seconds", {"part": "replica"}) == math.inf
+    assert shared("heartbeat_age_seconds", {"part": "beat"}) == 1
 
 
 @pytest.mark.django_db

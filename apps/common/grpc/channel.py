@@ -5,7 +5,8 @@ Used through the generated stubs:
     channel = Channel("grpc://catalog:50051", catalog_pb2.DESCRIPTOR, token="...")
     catalog_pb2_grpc.CatalogServiceStub(channel).GetProduct(GetProductRequest(id=1))   # raises NotFound, ...
 
-Each call carries the request id, the token, on whose behalf it is made, and a deadline no later than the caller's own.
+Each call carries the request id, the token, on whose behalf it is made, a deadline no later than the caller's own, and
+that its reads may not be old once the caller has written.
 UNAVAILABLE is tried again, with growing pauses, within the deadline, for the methods whose proto says
 `option idempotency_level`. Needs no Django.
 """
@@ -23,7 +24,7 @@ from google.protobuf.descriptor import FileDescriptor
 from apps.common import call, trace
 from apps.common.actor import Actor
 from apps.common.grpc import assertion
-from apps.common.grpc.contract import idempotent_methods
+from apps.common.grpc.contract import changes_nothing, idempotent_methods
 from apps.common.grpc.errors import from_call
 
 DEFAULT_DEADLINE = 10.0  # seconds
@@ -93,6 +94,8 @@ class Channel(grpc.Channel):
         found: list[tuple[str, str]] = []
         if request_id := call.request_id():
             found.append((call.REQUEST_ID_HEADER.lower(), request_id))
+            if not call.may_lag():
+                found.append((call.FRESH_HEADER.lower(), "1"))
         if self._token:
             found.append(("authorization", f"Bearer {self._token}"))
         actor = self._acting()
@@ -142,13 +145,17 @@ class _Method:
         self._args = args
         self._kwargs = kwargs
         self._bound: tuple[grpc.Channel | None, Any] = (None, None)
+        self._changes_nothing = changes_nothing(name)
 
     def invoke(self, request: Any, timeout: float | None, metadata: Metadata) -> Any:
         connection = self._channel.connection()
         if self._bound[0] is not connection:
             self._bound = connection, getattr(connection, self._kind)(self._name, *self._args, **self._kwargs)
         seconds = self._channel.timeout(timeout)
-        return self._bound[1](request, timeout=seconds, metadata=(*self._channel.metadata(self._name), *metadata))
+        sent = (*self._channel.metadata(self._name), *metadata)
+        if not self._changes_nothing:
+            call.record().wrote = True
+        return self._bound[1](request, timeout=seconds, metadata=sent)
 
     def fail(self, error: grpc.RpcError) -> NoReturn:
         """Raise what the callee raised; a fault of the callee, or of this service's own token, stays an RpcError."""

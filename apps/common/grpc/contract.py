@@ -3,14 +3,19 @@
 from google.protobuf import descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import FileDescriptor, MethodDescriptor
 
+_LEVELS = descriptor_pb2.MethodOptions
+
 
 def is_idempotent(method: str) -> bool:
     """Whether `/catalog.v1.CatalogService/GetProduct` may be called again: its `option idempotency_level`."""
-    try:
-        found = descriptor_pool.Default().FindMethodByName(method.strip("/").replace("/", "."))
-    except KeyError:
-        return False
-    return _may_be_repeated(found)
+    found = _find(method)
+    return found is not None and _may_be_repeated(found)
+
+
+def changes_nothing(method: str) -> bool:
+    """Whether `/catalog.v1.CatalogService/GetProduct` only reads: its level is NO_SIDE_EFFECTS."""
+    found = _find(method)
+    return found is not None and bool(_level(found) == _LEVELS.NO_SIDE_EFFECTS)
 
 
 def idempotent_methods(contract: FileDescriptor) -> list[tuple[str, str]]:
@@ -23,6 +28,16 @@ def idempotent_methods(contract: FileDescriptor) -> list[tuple[str, str]]:
     ]
 
 
+def _find(method: str) -> MethodDescriptor | None:
+    try:
+        return descriptor_pool.Default().FindMethodByName(method.strip("/").replace("/", "."))
+    except KeyError:
+        return None
+
+
 def _may_be_repeated(method: MethodDescriptor) -> bool:
-    level = method.GetOptions().idempotency_level
-    return bool(level != descriptor_pb2.MethodOptions.IDEMPOTENCY_UNKNOWN)
+    return bool(_level(method) != _LEVELS.IDEMPOTENCY_UNKNOWN)
+
+
+def _level(method: MethodDescriptor) -> int:
+    return int(method.GetOptions().idempotency_level)

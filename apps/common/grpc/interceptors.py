@@ -24,10 +24,12 @@ from apps.common import access, call
 from apps.common.actor import Actor, Rule, anyone, require
 from apps.common.errors import DomainError, InvalidArgument, Unavailable
 from apps.common.grpc.auth import Authenticator
+from apps.common.grpc.contract import changes_nothing
 from apps.common.grpc.errors import DETAILS_KEY, to_status
 from apps.common.work import watchdog
 
 REQUEST_ID_KEY = call.REQUEST_ID_HEADER.lower()
+FRESH_KEY = call.FRESH_HEADER.lower()
 HEALTH = "/grpc.health.v1.Health/"
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 UNKNOWN = "unknown"  # names that callers make up must not become names of metrics
@@ -88,6 +90,7 @@ class _Method:
         self.domain = name.strip("/").partition(".")[0]
         self.inner = inner
         self.behavior = _behavior(inner)
+        self.changes_nothing = changes_nothing(name)
         self.deserialize: Callable[[bytes], Any] = inner.request_deserializer or bytes
         self.rule: Rule = getattr(self.behavior, "allowed", anyone if self.domain == "grpc" else _no_one)
 
@@ -163,6 +166,7 @@ class _Unit:
             request_id=self.metadata.get(REQUEST_ID_KEY),
             seconds=seconds,
         )
+        self.access.record.may_lag = method.changes_nothing and FRESH_KEY not in self.metadata
         self.request_id = self.access.request_id
         context.set_trailing_metadata(((REQUEST_ID_KEY, self.request_id),))
         self.work = watchdog.begin(context, time.monotonic() + seconds)

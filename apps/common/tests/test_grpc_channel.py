@@ -81,7 +81,7 @@ def test_without_a_token_nobody_gets_the_rights_of_a_certificate(caller):
     call.set_actor(caller)
     metadata = dict(Channel("grpc://local:1", probe.DESCRIPTOR).metadata(probe.WRITE))
 
-    assert metadata.keys() == {"x-request-id", "x-actor"}  # which is refused without a token
+    assert metadata.keys() == {"x-request-id", "x-fresh", "x-actor"}  # the last is refused without a token
 
 
 def test_the_request_id_travels_along(remote, act):
