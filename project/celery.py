@@ -12,21 +12,29 @@ from project import capacity, database, exporter
 
 TIME_LIMIT = 300  # seconds a task may run
 
+RETRIES = {
+    "max_retries": 1,  # of connecting, before the relay is told; it waits by itself
+    "interval_start": 0,
+    "interval_step": 0.2,
+}
+REDIS = {
+    # A message whose worker died before it began comes back after this. So does one whose task runs for
+    # longer; it is dropped, as the queue's table knows that the task is running.
+    "visibility_timeout": 60,
+    "socket_timeout": settings.REDIS_TIMEOUT,
+    "socket_connect_timeout": settings.REDIS_TIMEOUT,
+}
+RABBITMQ = {
+    "confirm_publish": True,  # a message counts as published once it is written down
+    "connect_timeout": settings.REDIS_TIMEOUT,
+}
+
 app = Celery(settings.PROJECT_SLUG, task_cls="apps.infra.task:Task")
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,  # an outage of an hour must not end the workers
-    broker_transport_options={
-        # A message whose worker died before it began comes back after this. So does one whose task runs for
-        # longer; it is dropped, as the queue's table knows that the task is running.
-        "visibility_timeout": 60,
-        "socket_timeout": settings.REDIS_TIMEOUT,
-        "socket_connect_timeout": settings.REDIS_TIMEOUT,
-        "max_retries": 1,  # of connecting, before the relay is told; it waits by itself
-        "interval_start": 0,
-        "interval_step": 0.2,
-    },
+    broker_transport_options=RETRIES | (RABBITMQ if settings.CELERY_BROKER_URL.startswith("amqp") else REDIS),
     task_publish_retry=False,  # the relay tries again by itself
     task_default_queue=settings.PROJECT_SLUG,
     task_serializer="json",

@@ -4,9 +4,9 @@ import math
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
-import redis
 import structlog
 from django.conf import settings
 from django.db import Error, connections
@@ -18,6 +18,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.registry import Collector
 
 from apps.common import replica
+from apps.infra import broker
 from project import exporter
 
 log = structlog.get_logger("metrics")
@@ -107,7 +108,7 @@ class Shared(Collector):
             connections.close_all()  # a scrape has a thread of its own
         try:
             yield _broker()
-        except redis.RedisError:
+        except broker.DOWN:
             log.warning("the broker does not answer", exc_info=True)
 
 
@@ -147,6 +148,6 @@ def _replica_age() -> float:
 def _broker() -> Gauge:
     from project.celery import app
 
-    with redis.Redis.from_url(settings.CELERY_BROKER_URL, socket_timeout=settings.REDIS_TIMEOUT) as client:
-        length = client.llen(app.conf.task_default_queue)
+    with closing(broker.connect()) as asked:
+        length = asked.waiting(app.conf.task_default_queue)
     return Gauge("broker_messages", "Messages at the broker that no worker has taken.", float(length))

@@ -140,6 +140,11 @@ class Env(BaseSettings):
     redis_url: SecretStr = Field(
         SecretStr(""), description="`redis://host:port/0`. Empty: an embedded Valkey on VALKEY_PORT."
     )
+    broker_url: SecretStr = Field(
+        SecretStr(""),
+        description="`amqp://user:password@host:5672/vhost` (amqps for TLS): RabbitMQ carries the tasks, Redis stays"
+        " the cache. Or another Redis. Empty: REDIS_URL.",
+    )
     valkey_port: int = Field(6399, ge=1, le=65535, description="Loopback port of the embedded Valkey.")
     shard_id: int = Field(0, ge=0, le=63, description="Which shard this database is: stands in every id it makes.")
 
@@ -293,6 +298,14 @@ class Env(BaseSettings):
     def _redis_is_known(cls, value: SecretStr) -> SecretStr:
         if value.get_secret_value() and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis:// or rediss:// (leave it empty for the embedded Valkey)")
+        return value
+
+    @field_validator("broker_url")
+    @classmethod
+    def _broker_is_known(cls, value: SecretStr) -> SecretStr:
+        known = ("amqp://", "amqps://", "redis://", "rediss://", "unix://")
+        if value.get_secret_value() and not value.get_secret_value().startswith(known):
+            raise ValueError("must begin with amqp:// for RabbitMQ, or redis:// (leave it empty for REDIS_URL)")
         return value
 
     @field_validator("email_url")

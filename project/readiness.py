@@ -1,7 +1,8 @@
-"""Whether this process can do its work now: its database and its broker answer, and the migrations are applied.
+"""Whether this process can do its work now: its database and its Redis answer, and the migrations are applied.
 
-The broker is the cache, too. What others have stopped doing makes nobody unready, as taking a web server out of its
-balancer does not start beat again: that is told beside, as degraded, and to Prometheus.
+Redis is the cache, and mostly the broker, too. What others have stopped doing makes nobody unready, as taking a web
+server out of its balancer does not start beat again: that is told beside, as degraded, and to Prometheus. So is a
+broker of its own that is away: tasks wait in the database.
 """
 
 import threading
@@ -17,7 +18,8 @@ from project.database import unpooled
 
 KEEP = 1.0  # seconds an answer is kept
 PATIENCE = 2.0  # seconds a store may take to answer
-SILENCE = {"relay": 60, "beat": 120, "queue": 300}  # seconds after which a part that is not heard of counts as away
+# Seconds after which a part that is not heard of counts as away.
+SILENCE = {"relay": 60, "broker": 60, "beat": 120, "queue": 300}
 
 
 class _Checks:
@@ -49,7 +51,7 @@ class _Checks:
     def _check(self) -> None:
         with unpooled() as mine:
             connections[DEFAULT_DB_ALIAS] = mine  # in this thread alone
-            found = (_problem("database", self._look_into_database), _problem("broker", _check_broker))
+            found = (_problem("database", self._look_into_database), _problem(_redis_is(), _check_redis))
         self._found = [problem for problem in found if problem]
 
     def _look_into_database(self) -> str:
@@ -95,7 +97,11 @@ def _check_database() -> None:
         cursor.execute("SELECT 1")
 
 
-def _check_broker() -> None:
+def _redis_is() -> str:
+    return "broker" if settings.CELERY_BROKER_URL == settings.REDIS_URL else "cache"
+
+
+def _check_redis() -> None:
     with redis.Redis.from_url(
         settings.REDIS_URL,
         socket_timeout=settings.REDIS_TIMEOUT,

@@ -188,7 +188,7 @@ else:
 
 # Background work: see project/celery.py for what Celery itself is told
 
-CELERY_BROKER_URL = REDIS_URL
+CELERY_BROKER_URL = ENV.broker_url.get_secret_value() or REDIS_URL
 CELERY_TIMEZONE = TIME_ZONE
 
 # gRPC

@@ -5,70 +5,42 @@ import time
 
 import structlog
 from celery import Celery
-from django.conf import settings
 from django.db import Error, close_old_connections
-from kombu.exceptions import OperationalError
-from redis import Redis
-from redis.exceptions import RedisError, ResponseError
 
-from apps.infra import alive, heartbeat, queue
+from apps.infra import alive, broker, heartbeat, queue
 
 log = structlog.get_logger("relay")
 
 IDLE = 0.1  # seconds between two looks at an empty queue
 LOOK = 1.0  # seconds between two looks at whether the broker is still the same
 DOWN = 1.0  # seconds until the next try while the broker or the database is down
-BROKER_DOWN = (OperationalError, RedisError, OSError)
-
-
-class Broker:
-    """Tells when the broker may have lost messages: it was wiped, restarted, or another took its place.
-
-    It carries a mark, which is wiped with it, and says which server it is of.
-    """
-
-    MARK = f"{settings.PROJECT_SLUG}:relay"
-
-    def __init__(self) -> None:
-        timeout = settings.REDIS_TIMEOUT
-        self.client = Redis.from_url(
-            settings.CELERY_BROKER_URL, socket_timeout=timeout, socket_connect_timeout=timeout, decode_responses=True
-        )
-        self.looked = 0.0
-
-    def is_another(self) -> bool:
-        if time.monotonic() < self.looked + LOOK:
-            return False
-        self.looked = time.monotonic()
-        return self.client.get(self.MARK) != self._server()
-
-    def remember(self) -> None:
-        """Once what it may have lost is due again."""
-        self.client.set(self.MARK, self._server())
-
-    def _server(self) -> str:
-        try:
-            return str(self.client.info("server")["run_id"])
-        except ResponseError:  # not everybody may ask; that it was wiped can be told without
-            return "unknown"
+CONFIRMED = 2.0  # seconds within which the broker must have taken a message
 
 
 def run(app: Celery, stop: threading.Event) -> None:
     """Publish until told to stop. A broker or database that is down is waited for."""
-    broker = Broker()
+    marked, next_look = broker.connect(), 0.0
     while not stop.is_set():
         alive.show()
         try:
             heartbeat.note("relay", at_most_every=10)
-            if broker.is_another():
-                log.warning("the broker was restarted or wiped", published_again=queue.publish_again())
-                broker.remember()
+            if time.monotonic() >= next_look:
+                next_look = time.monotonic() + LOOK
+                look_at(marked)
             wait = 0.0 if publish_due(app) else IDLE
-        except (*BROKER_DOWN, Error) as error:
+        except (*broker.DOWN, Error) as error:
             log.warning("waiting", error=type(error).__name__)
             close_old_connections()
             wait = DOWN
         stop.wait(wait)
+
+
+def look_at(marked: broker.Broker) -> None:
+    """Have all published again that the broker may have lost: it was wiped, or another took its place."""
+    if not marked.is_marked():
+        log.warning("the broker was restarted or wiped", published_again=queue.publish_again())
+        marked.mark()
+    heartbeat.note("broker", at_most_every=10)
 
 
 def publish_due(app: Celery) -> int:
@@ -80,7 +52,7 @@ def publish_due(app: Celery) -> int:
     published: list[queue.Message] = []
     try:
         published += (message for message in batch if _publish(app, message))
-    except BROKER_DOWN:
+    except broker.DOWN:
         queue.give_back([message for message in batch if message not in published])
         raise
     finally:
@@ -99,8 +71,9 @@ def _publish(app: Celery, message: queue.Message) -> bool:
             headers=message.headers,
             retries=message.retries,
             ignore_result=True,
+            confirm_timeout=CONFIRMED,
         )
-    except BROKER_DOWN:
+    except broker.DOWN:
         raise
     except Exception as error:
         log.exception("cannot be published", task=message.task, task_id=message.task_id)

@@ -71,6 +71,7 @@ def test_every_problem_is_listed_at_once_with_what_was_read(environ):
         ("DATABASE_REPLICA_URL", "mysql://u:p@host/name", "must begin with postgres://"),
         ("DATABASE_REPLICA_URL", "postgres://u:p@host", "must end with the database's name"),
         ("REDIS_URL", "http://host", "must begin with redis://"),
+        ("BROKER_URL", "http://host", "must begin with amqp://"),
         ("EMAIL_URL", "imap://host", "must be smtp://"),
         ("CORS_ALLOWED_ORIGINS", "*", "must name each origin: with cookies, * would let any page act"),
         ("CORS_ALLOWED_ORIGINS", "app.example.com", "'app.example.com' is no origin as browsers send it: https://app"),

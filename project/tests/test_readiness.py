@@ -19,9 +19,23 @@ def test_nothing_is_wrong_when_the_stores_answer():
 
 
 def test_a_broker_that_is_down_is_named(settings):
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    settings.REDIS_URL = settings.CELERY_BROKER_URL = "redis://127.0.0.1:1/0"
 
     assert readiness.problems() == ["broker: ConnectionError"]
+
+
+def test_a_broker_of_its_own_that_is_down_makes_nobody_unready(settings):
+    settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1"
+
+    assert readiness.problems() == []
+    assert "broker is silent" in readiness.degraded()
+
+
+def test_a_cache_that_is_down_is_named(settings):
+    settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1"
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+    assert readiness.problems() == ["cache: ConnectionError"]
 
 
 def test_a_database_that_is_down_is_named(monkeypatch):
@@ -44,7 +58,7 @@ def test_a_store_that_hangs_holds_nobody_up(monkeypatch):
 
 def test_an_answer_is_kept_for_a_second(monkeypatch):
     asked = []
-    monkeypatch.setattr(readiness, "_check_broker", lambda: asked.append(True))
+    monkeypatch.setattr(readiness, "_check_redis", lambda: asked.append(True))
     for _ in range(5):
         readiness.problems()
 
@@ -63,7 +77,7 @@ def test_migrations_that_are_missing_make_unready_until_they_are_there(monkeypat
 
 
 def test_a_silent_part_is_told_and_leaves_the_process_ready(client, monkeypatch):
-    monkeypatch.setattr(state, "heartbeat_ages", lambda: {"beat": 119, "relay": 61, "queue": 1})
+    monkeypatch.setattr(state, "heartbeat_ages", lambda: {"beat": 119, "relay": 61, "broker": 1, "queue": 1})
     response = client.get("/health/ready")
 
     assert response.status_code == 200
@@ -73,4 +87,4 @@ def test_a_silent_part_is_told_and_leaves_the_process_ready(client, monkeypatch)
 def test_a_part_that_was_never_heard_of_is_silent():
     readiness.problems()
 
-    assert readiness.degraded() == ["relay is silent", "beat is silent", "queue is silent"]
+    assert readiness.degraded() == ["relay is silent", "broker is silent", "beat is silent", "queue is silent"]

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 import apps.infra.tasks  # noqa: F401 - registers the task
-from apps.infra import queue, relay
+from apps.infra import broker, queue, relay
 from apps.infra.models import Heartbeat, QueuedTask
 from apps.infra.scheduler import Scheduler
 from apps.infra.schedules import reconcile
@@ -38,18 +38,24 @@ def worker(django_db_setup, django_db_blocker):
     """A worker of two processes, on the tests' database and broker."""
     with django_db_blocker.unblock():
         database = str(connection.settings_dict["NAME"])
+    with started_worker(database, QUEUE) as process:
+        yield process
+
+
+@contextlib.contextmanager
+def started_worker(database: str, queue: str, **environment: str):
     words = ["-m", "celery", "-A", "apps.infra.tests.fast", "worker", "--pool", "prefork", "--concurrency", "2"]
     process = subprocess.Popen(
         [sys.executable, *words, "--loglevel", "ERROR"],
-        env=os.environ | {fast.DATABASE: database, fast.QUEUE: QUEUE, "REDIS_URL": settings.REDIS_URL},
+        env=os.environ | {fast.DATABASE: database, fast.QUEUE: queue, "REDIS_URL": settings.REDIS_URL} | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=settings.BASE_DIR,
         start_new_session=True,
     )
-    yield process
-    process.terminate()
     try:
+        yield process
+        process.terminate()
         process.wait(10)
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -60,10 +66,10 @@ def worker(django_db_setup, django_db_blocker):
 @pytest.fixture
 def running(worker):
     """The worker, and a relay that publishes to it."""
-    broker = Celery("test", broker=settings.REDIS_URL, set_as_current=False)
-    broker.conf.update(task_default_queue=QUEUE, task_publish_retry=False)
+    publisher = Celery("test", broker=settings.REDIS_URL, set_as_current=False)
+    publisher.conf.update(task_default_queue=QUEUE, task_publish_retry=False)
     stop = threading.Event()
-    thread = threading.Thread(target=in_a_thread, args=(relay.run, broker, stop))
+    thread = threading.Thread(target=in_a_thread, args=(relay.run, publisher, stop))
     thread.start()
     yield
     stop.set()
@@ -89,7 +95,7 @@ def nothing_is_queued() -> bool:
 
 
 def effects() -> set[str]:
-    return set(Heartbeat.objects.exclude(name="relay").values_list("name", flat=True))
+    return set(Heartbeat.objects.exclude(name__in=["relay", "broker"]).values_list("name", flat=True))
 
 
 def test_a_real_worker_runs_a_task_to_the_end(running):
@@ -136,8 +142,7 @@ def test_a_task_that_kills_its_worker_is_parked_and_holds_up_no_other(running):
 def test_what_a_wiped_broker_held_is_published_again(running):
     fast.effect.apply_async(("a",), countdown=600)
     QueuedTask.objects.update(published=1)  # as if the broker had it
-    broker = relay.Broker()
-    broker.client.delete(broker.MARK)
+    broker.connect()._client.delete(broker.MARK)
     wait_for(nothing_is_queued)
 
     assert effects() == {"a"}

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 from apps.common import call
 from apps.common.errors import NotFound
+from apps.infra import broker as its_broker
 from apps.infra import consumer, heartbeat, queue, relay, task
 from apps.infra.models import Heartbeat, QueuedTask
 from apps.infra.task import once
@@ -206,19 +207,19 @@ def test_a_broker_that_is_down_loses_nothing(broker):
 
 
 def test_a_broker_that_was_wiped_or_replaced_is_told_from_the_one_before(monkeypatch):
-    monkeypatch.setattr(relay, "LOOK", 0)
-    seen = relay.Broker()
-    monkeypatch.setattr(seen, "MARK", "test:relay")
-    seen.client.delete("test:relay")
+    monkeypatch.setattr(its_broker, "MARK", "test:relay")
+    seen = its_broker.connect()
+    client = seen._client
+    client.delete("test:relay")
 
-    assert seen.is_another()
-    seen.remember()
-    assert not seen.is_another()
-    seen.client.delete("test:relay")
-    assert seen.is_another()
-    seen.client.set("test:relay", "the server before")
-    assert seen.is_another()
-    seen.client.delete("test:relay")
+    assert not seen.is_marked()
+    seen.mark()
+    assert seen.is_marked()
+    client.delete("test:relay")
+    assert not seen.is_marked()
+    client.set("test:relay", "the server before")
+    assert not seen.is_marked()
+    client.delete("test:relay")
 
 
 def test_a_worker_outlives_whatever_its_broken_connection_raises(monkeypatch):
