@@ -1,8 +1,10 @@
 """deploy/nginx in front of a web and a gRPC server that answer with what has reached them."""
 
+import contextlib
 import http.server
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -56,6 +58,25 @@ def web():
 
 
 @pytest.fixture(scope="module")
+def broken():
+    """A server that hangs up on whatever it is sent, with what it was sent."""
+    server, seen = socket.create_server(("127.0.0.1", 0)), []
+
+    def hang_up():
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            with connection:
+                seen.append(connection.recv(65536).partition(b" ")[0].decode())
+
+    threading.Thread(target=hang_up, daemon=True).start()
+    yield server.getsockname()[1], seen
+    server.close()
+
+
+@pytest.fixture(scope="module")
 def rpc():
     server = grpc.server(ThreadPoolExecutor(2))
     health_pb2_grpc.add_HealthServicer_to_server(health.HealthServicer(), server)
@@ -67,9 +88,16 @@ def rpc():
 
 @pytest.fixture(scope="module")
 def front(tmp_path_factory, web, rpc):
-    """The ports at which nginx listens: HTTP, gRPC, and gRPC to a server that is away."""
-    folder = tmp_path_factory.mktemp("nginx")
+    """The ports at which nginx listens: HTTP and gRPC."""
+    with nginx(tmp_path_factory.mktemp("nginx"), [web], [rpc]) as ports:
+        yield ports
+
+
+@contextlib.contextmanager
+def nginx(folder, web, rpc):
+    """nginx in front of servers at these ports."""
     ports = free_port(), free_port()
+    folder.mkdir(exist_ok=True)
     text = (FOLDER / "nginx.conf").read_text()
     for old, new in (
         ("listen 8080", f"listen 127.0.0.1:{ports[0]}"),
@@ -83,19 +111,23 @@ def front(tmp_path_factory, web, rpc):
         text = text.replace(old, new)
     (folder / "nginx.conf").write_text(text)
     upstreams = (FOLDER / "upstreams.conf").read_text()
-    upstreams = upstreams.replace("web:8000", f"127.0.0.1:{web}").replace("grpc:50051", f"127.0.0.1:{rpc}")
+    for name, ports_behind in (("web:8000", web), ("grpc:50051", rpc)):
+        (line,) = re.findall(f"    server {name}.*;\n", upstreams)
+        upstreams = upstreams.replace(line, "".join(line.replace(name, f"127.0.0.1:{port}") for port in ports_behind))
     (folder / "upstreams.conf").write_text(upstreams)
     command = [NGINX, "-p", str(folder), "-c", "nginx.conf"]
     subprocess.run([*command, "-t"], check=True, capture_output=True)
     server = subprocess.Popen([*command, "-g", "daemon off;"])
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", ports[0])) == 0:
-                break
-        time.sleep(0.05)
-    yield ports
-    server.terminate()
-    server.wait(10)
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", ports[0])) == 0:
+                    break
+            time.sleep(0.05)
+        yield ports
+    finally:
+        server.terminate()
+        server.wait(10)
 
 
 def ask(front, path="/graphql", data=None, **headers):
@@ -154,3 +186,26 @@ def test_grpc_calls_go_through(front):
         answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_what_a_server_refuses_another_one_gets(tmp_path, web, rpc):
+    away = free_port(), free_port()
+    with nginx(tmp_path, [away[0], web], [away[1], rpc]) as front:
+        for _ in range(6):
+            assert ask(front)["host"]
+            assert ask(front, data=b"a mutation")["host"]
+        with grpc.insecure_channel(f"127.0.0.1:{front[1]}") as channel:
+            for _ in range(3):
+                health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
+
+
+def test_what_a_server_was_sent_is_sent_again_only_if_it_changes_nothing(tmp_path, web, rpc, broken):
+    port, seen = broken
+    with nginx(tmp_path, [port, web], [rpc]) as front:
+        assert ask(front)["host"]
+        assert seen == ["GET"]
+    with nginx(tmp_path / "again", [port, web], [rpc]) as front:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            ask(front, data=b"a mutation")
+        assert refused.value.code == 502
+        assert seen == ["GET", "POST"]

@@ -1,11 +1,14 @@
 import json
 import os
+import selectors
+import socket
 import subprocess
 import sys
 
 import pytest
+from gunicorn.config import Config
 
-from project import capacity
+from project import capacity, gunicorn
 
 NAMES = [
     "workers",
@@ -46,6 +49,25 @@ def test_the_environment_decides(tmp_path):
         "control_socket_disable": True,
         "forwarded_allow_ips": "",
     }
+
+
+def test_a_worker_that_stops_serves_who_has_connected_and_refuses_the_rest():
+    listener = socket.create_server(("127.0.0.1", 0))
+    clients = [socket.create_connection(listener.getsockname()) for _ in range(3)]
+    worker = gunicorn.Worker(1, 1, [listener], None, 30, Config(), None)
+    served = []
+    worker.enqueue_req = served.append
+    worker.poller = selectors.DefaultSelector()
+    worker.set_accept_enabled(True)
+    address = listener.getsockname()
+    worker.alive = False
+    worker.set_accept_enabled(False)
+
+    assert sorted(conn.client[1] for conn in served) == sorted(client.getsockname()[1] for client in clients)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+    for end in (*clients, *(conn.sock for conn in served)):
+        end.close()
 
 
 @pytest.fixture

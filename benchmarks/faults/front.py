@@ -1,0 +1,54 @@
+"""The project's nginx, in front of processes of the harness."""
+
+import os
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from benchmarks.faults.processes import Process, free_port, listens, wait_for
+
+CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
+START_WITHIN = 10.0
+
+
+class Front:
+    """deploy/nginx with ports and files of its own; each upstream has the servers that it is given."""
+
+    def __init__(self, folder: Path, servers: Mapping[str, Sequence[int]]) -> None:
+        """`servers` are the ports of `web` and `grpc`."""
+        folder.mkdir()
+        self.port, self.grpc_port = free_port(), free_port()
+        text = (CONFIGURATION / "nginx.conf").read_text()
+        for old, new in {
+            "listen 8080": f"listen 127.0.0.1:{self.port}",
+            "listen 50051": f"listen 127.0.0.1:{self.grpc_port}",
+            "/tmp/nginx.pid": f"{folder}/pid",
+            "/dev/stderr": f"{folder}/error.log",
+            "/dev/stdout": f"{folder}/access.log",
+        }.items():
+            text = text.replace(old, new)
+        (folder / "nginx.conf").write_text(text)
+        (folder / "upstreams.conf").write_text(_upstreams(servers))
+        command = [_nginx(), "-p", str(folder), "-c", "nginx.conf", "-g", "daemon off;"]
+        self.process = Process("nginx", command, os.environ, folder / "log")
+        wait_for("nginx", lambda: listens(self.port), START_WITHIN)
+
+    def stop(self) -> None:
+        self.process.stop()
+
+
+def _upstreams(servers: Mapping[str, Sequence[int]]) -> str:
+    """The project's own, with a line for each server as it has one for each name."""
+
+    def lines(found: re.Match[str]) -> str:
+        return "\n".join(f"    server 127.0.0.1:{port}{found[2]};" for port in servers[found[1]])
+
+    return re.sub(r"    server (\w+):\d+(.*);", lines, (CONFIGURATION / "upstreams.conf").read_text())
+
+
+def _nginx() -> str:
+    found = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
+    if found is None:
+        raise SystemExit("nginx is needed: apt install nginx")
+    return found
