@@ -1,15 +1,22 @@
 """Fixtures that every test may use."""
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from celery.app.trace import trace_task
 from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from apps.common import call
+from apps.common import call, trace
+from apps.infra import relay
+from project import tracing
+from project.celery import app
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -65,3 +72,50 @@ class GraphQL:
 def graphql() -> Callable[[], GraphQL]:
     """Makes single-page apps: `graphql()` for nobody, `graphql().login(user)`."""
     return GraphQL
+
+
+@pytest.fixture
+def lines(caplog: Any) -> Callable[[str], list[dict[str, Any]]]:
+    """The log's lines of an event so far, as dictionaries."""
+    caplog.set_level(logging.DEBUG)
+
+    def lines(event: str) -> list[dict[str, Any]]:
+        messages = [record.msg for record in caplog.records]
+        return [found for found in messages if isinstance(found, dict) and found["event"] == event]
+
+    return lines
+
+
+@pytest.fixture
+def run_queued_tasks(monkeypatch: Any) -> Callable[[], None]:
+    """Relay and worker in one: runs what is due until nothing is."""
+
+    def send_task(name: str, args: Any, kwargs: Any, *, task_id: str, headers: Any, retries: int, **_: Any) -> None:
+        request = {"id": task_id, "headers": headers, "retries": retries, "called_directly": False}
+        trace_task(app.tasks[name], task_id, args, kwargs, request | {"delivery_info": {}}, app=app)
+
+    def run() -> None:
+        while relay.publish_due(app):
+            pass
+
+    monkeypatch.setattr(app, "send_task", send_task)
+    return run
+
+
+class Spans(InMemorySpanExporter):
+    def named(self, name: str) -> Any:
+        (span,) = [span for span in self.get_finished_spans() if span.name == name]
+        return span
+
+    def inside(self, span: Any) -> list[str]:
+        """The names of the spans that lie directly in it, in their order."""
+        spans = sorted(self.get_finished_spans(), key=lambda each: each.start_time)
+        return [each.name for each in spans if each.parent and each.parent.span_id == span.context.span_id]
+
+
+@pytest.fixture
+def spans(monkeypatch: Any) -> Spans:
+    """The spans that have ended so far."""
+    exporter = Spans()
+    monkeypatch.setattr(trace, "tracer", tracing.Tracer(tracing.provider(SimpleSpanProcessor(exporter))))
+    return exporter

@@ -114,7 +114,9 @@ class KeptInsert:
         self._composed: dict[str, _Insert] = {}  # by database
         for field in self._model._meta.concrete_fields:
             if _changes(field, getattr(self._row, field.attname)):
-                raise TypeError(f"{self._model.__name__}.{field.name} would be the same in each row: give it a value.")
+                raise TypeError(
+                    f"{self._model.__name__}.{field.name} would be the same in each row: make it an argument."
+                )
 
     def run(self, *values: Any) -> int:
         """Raises what `create` raises."""

@@ -16,6 +16,7 @@ from project import database, env, grpc_server
 
 FOLDER = env.BASE_DIR / "deploy" / "ecs"
 STOP_MARGIN = 10  # seconds between the end of a role's drain and its being killed
+DOMAINS = env.Env.model_fields["domains"].default
 LONGEST_STOP = 120  # seconds: Fargate allows no more
 QUICK = 5  # seconds for roles that have nothing to drain
 # What the settings are checked with in the place of the secrets, which only AWS knows.
@@ -112,11 +113,12 @@ def load(environment: str, folder: Path = FOLDER) -> Plan:
     values = tomllib.loads((folder / f"{environment}.toml").read_text())
     project = slugify(services["variables"].get("PROJECT_NAME", env.Env.model_fields["project_name"].default))
     plan = Plan(project, environment, values["aws"], ())
-    holders = _holders(services["installations"])
+    installations = {name: {"domains": DOMAINS} | given for name, given in services["installations"].items()}
+    holders = _holders(installations)
     return plan._replace(
         tasks=tuple(
             task
-            for name, installation in services["installations"].items()
+            for name, installation in installations.items()
             for task in _tasks(plan, name, installation, services, values, holders)
         )
     )

@@ -14,11 +14,11 @@ ENVIRONMENTS = ["production", "staging"]
 ROLES = ["beat", "grpc", "relay", "web", "worker"]
 SPLIT = """
 [installations.backend]
-domains = ["orders"]
+domains = ["sales"]
 roles = ["web", "grpc", "worker", "beat", "relay"]
 
-[installations.catalog]
-domains = ["catalog"]
+[installations.stock]
+domains = ["stock"]
 roles = ["grpc", "worker", "beat", "relay"]
 """
 
@@ -115,20 +115,24 @@ def test_environments_differ_in_their_values_only():
 def test_a_domain_that_moved_out_is_a_service_of_its_own_and_the_rest_calls_it(split):
     found = plan.load("staging", split)
     containers = all_definitions(found)
-    web, catalog = (environment_of(containers[f"backend-staging-{name}"]) for name in ("backend-web", "catalog-grpc"))
+    web, stock = (environment_of(containers[f"backend-staging-{name}"]) for name in ("backend-web", "stock-grpc"))
 
-    assert (web["DOMAINS"], web["CATALOG_URL"]) == ("orders", "grpc://catalog-grpc.staging.backend.internal:50051")
-    assert (catalog["DOMAINS"], catalog["ORDERS_URL"]) == (
-        "catalog",
-        "grpc://backend-grpc.staging.backend.internal:50051",
-    )
-    assert "CatalogGrpcName" in services.template(found)["Resources"]
-    assert "CatalogMigrateTask" in base.template(found)["Resources"]
-    assert "CatalogGrpcTargets" not in base.template(found)["Resources"]
+    assert (web["DOMAINS"], web["STOCK_URL"]) == ("sales", "grpc://stock-grpc.staging.backend.internal:50051")
+    assert (stock["DOMAINS"], stock["SALES_URL"]) == ("stock", "grpc://backend-grpc.staging.backend.internal:50051")
+    assert "StockGrpcName" in services.template(found)["Resources"]
+    assert "StockMigrateTask" in base.template(found)["Resources"]
+    assert "StockGrpcTargets" not in base.template(found)["Resources"]
 
 
-def test_every_domain_reaches_those_it_calls(split):
-    for container in all_definitions(plan.load("staging", split)).values():
+def test_an_installation_that_names_no_domains_holds_those_of_the_settings():
+    web = environment_of(all_definitions(plan.load("staging"))["backend-staging-backend-web"])
+
+    assert web["DOMAINS"] == ",".join(env.Env.model_fields["domains"].default)
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_every_domain_reaches_those_it_calls(environment):
+    for container in all_definitions(plan.load(environment)).values():
         variables = environment_of(container)
         here = discovery.packages(variables["DOMAINS"].split(","))
         discovery.check_calls(here, env.domain_urls(variables, tuple(here)))
@@ -158,10 +162,10 @@ def test_what_cannot_work_is_refused(files, name, old, new, refusal):
 
 
 def test_one_domain_in_two_installations_is_refused(split):
-    text = (split / "services.toml").read_text().replace('["catalog"]', '["catalog", "orders"]')
+    text = (split / "services.toml").read_text().replace('["stock"]', '["stock", "sales"]')
     (split / "services.toml").write_text(text)
 
-    with pytest.raises(ImproperlyConfigured, match="'orders' is held by both backend and catalog"):
+    with pytest.raises(ImproperlyConfigured, match="'sales' is held by both backend and stock"):
         plan.load("staging", split)
 
 

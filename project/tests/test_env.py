@@ -130,15 +130,15 @@ def test_limits_are_changed_by_name(environ):
 
 
 def test_the_url_of_a_domain_counts_where_it_is_not_installed():
-    environ = {"CATALOG_URL": "grpc://catalog:50051"}
+    environ = {"ACCOUNTS_URL": "grpc://accounts:50051"}
 
-    assert env.domain_urls(environ, ("accounts",)) == {"catalog": "grpc://catalog:50051"}
-    assert env.domain_urls(environ, ("accounts", "catalog")) == {}
+    assert env.domain_urls(environ, ()) == {"accounts": "grpc://accounts:50051"}
+    assert env.domain_urls(environ, ("accounts",)) == {}
 
 
 def test_the_url_of_a_domain_must_be_one_of_grpc():
-    with pytest.raises(ImproperlyConfigured, match="CATALOG_URL='http://c': must be grpc://host:port"):
-        env.domain_urls({"CATALOG_URL": "http://c"}, ("accounts",))
+    with pytest.raises(ImproperlyConfigured, match="ACCOUNTS_URL='http://a': must be grpc://host:port"):
+        env.domain_urls({"ACCOUNTS_URL": "http://a"}, ())
 
 
 def test_mail_settings_come_from_one_url():

@@ -1,25 +1,21 @@
 """The access lines: one a unit of work, the same keys at every door, one id all the way, and nothing personal."""
 
 import contextlib
-import logging
 import re
 
 import grpc
 import pytest
-from celery.app.trace import trace_task
+from celery import shared_task
 from django.core.mail import EmailMessage, get_connection
 from django.db import connection
 from django.test import Client
 
 from apps.accounts.tests.factories import PASSWORD, StaffFactory, UserFactory
-from apps.catalog import rpc
-from apps.catalog.tests.factories import ProductFactory
 from apps.common import call
+from apps.common.errors import NotFound
 from apps.common.grpc.testing import LocalChannel
-from apps.infra import relay
+from apps.common.tests import probe
 from project import grpc_server
-from project.celery import app
-from protos.catalog.v1 import catalog_pb2, catalog_pb2_grpc
 
 pytestmark = pytest.mark.django_db
 
@@ -27,22 +23,12 @@ KEYS = {"name", "code", "ms", "queries", "sql_ms", "actor", "request_id"}
 TOKEN = "canary-service-token-0123456789"
 LOGIN = "mutation($email: String!, $password: String!) { login(email: $email, password: $password) { user { id } } }"
 REGISTER = LOGIN.replace("login", "register")
-ORDER = """mutation Buy($lines: [OrderLineInput!]!) { placeOrder(key: "k", lines: $lines) { order { status } } }"""
+CHANGE = '{ changePassword(oldPassword: "", newPassword: "") { user { id } } }'
 
 
-@pytest.fixture
-def lines(caplog):
-    """The lines of an event so far, as dictionaries."""
-    caplog.set_level(logging.DEBUG)
-
-    def lines(event):
-        return [
-            found
-            for found in (record.msg for record in caplog.records)
-            if isinstance(found, dict) and found["event"] == event
-        ]
-
-    return lines
+@shared_task(name="test.find", autoretry_for=())
+def find(number: int) -> None:
+    raise NotFound(f"There is no {int(number)}.")
 
 
 @pytest.fixture
@@ -62,30 +48,18 @@ def stub(settings, monkeypatch):
     settings.GRPC_STREAMS = 0
     monkeypatch.setattr("django_grpc_framework.signals.grpc_request_started.send", lambda **_: None)
     monkeypatch.setattr("django_grpc_framework.signals.grpc_request_finished.send", lambda **_: None)
-    return catalog_pb2_grpc.CatalogServiceStub(LocalChannel(rpc.register, grpc_server.chain()))
-
-
-def run_queued_tasks(monkeypatch) -> None:
-    """Relay and worker in one."""
-
-    def send_task(name, args, kwargs, *, task_id, headers, retries, **_):
-        request = {"id": task_id, "headers": headers, "retries": retries, "called_directly": False}
-        trace_task(app.tasks[name], task_id, args, kwargs, request | {"delivery_info": {}}, app=app)
-
-    monkeypatch.setattr(app, "send_task", send_task)
-    while relay.publish_due(app):
-        pass
+    return probe.Stub(LocalChannel(probe.register, grpc_server.chain()))
 
 
 def test_a_graphql_request_has_a_line(graphql, lines):
-    product, user = ProductFactory(), UserFactory()
-    graphql().login(user)(f'query One {{ product(id: "{product.id}") {{ name }} me {{ id }} }}')
+    user = UserFactory()
+    graphql().login(user)("query One { me { id } again: me { email } }")
 
     line = lines("request")[-1]
     assert line.keys() >= KEYS | {"method", "path", "status", "cost"}
     assert line.items() >= {
         "name": "One", "code": "OK", "actor": f"user:{user.id}", "status": 200, "path": "/graphql", "cost": 2,
-        "queries": 4,  # session, user, product, and the user again
+        "queries": 4,  # session, user, and the user again for each field
     }.items()  # fmt: skip
     assert 0 < line["sql_ms"] <= line["ms"] + 0.1  # each is rounded
 
@@ -96,7 +70,7 @@ def test_a_graphql_request_has_a_line(graphql, lines):
         ("{", "(refused)", "GRAPHQL_PARSE_FAILED"),
         ("{ nothing }", "(refused)", "GRAPHQL_VALIDATION_FAILED"),
         ("{ me { id } }", "(anonymous)", "OK"),
-        ('query Q { order(id: "1") { id } }', "Q", "UNAUTHENTICATED"),
+        (f"mutation Q {CHANGE}", "Q", "UNAUTHENTICATED"),
     ],
 )
 def test_a_line_has_the_code_of_the_error(graphql, lines, query, name, code):
@@ -117,16 +91,20 @@ def test_pages_of_django_have_lines(lines):
     ]
 
 
-def test_a_call_has_a_line(stub, lines):
-    product = ProductFactory()
-    stub.GetProduct(catalog_pb2.GetProductRequest(id=product.id), metadata=(("authorization", f"Bearer {TOKEN}"),))
+def test_a_call_has_a_line(stub, lines, monkeypatch):
+    def act(request, context):
+        UserFactory._meta.model.objects.count()
+        return request
+
+    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(act))
+    stub.Write(probe.Text(), metadata=probe.bearer(TOKEN))
 
     (line,) = lines("call")
     assert line.keys() >= KEYS
     assert (
         line.items()
         >= {
-            "name": "/catalog.v1.CatalogService/GetProduct",
+            "name": probe.WRITE,
             "code": "OK",
             "actor": "service:shop",
             "queries": 1,
@@ -135,30 +113,18 @@ def test_a_call_has_a_line(stub, lines):
     assert 0 < line["sql_ms"] <= line["ms"] + 0.1  # each is rounded
 
 
-def test_one_id_from_the_request_to_the_mail(graphql, lines, monkeypatch, settings, capsys):
-    settings.EMAIL_BACKEND = "apps.common.mail.ConsoleBackend"
-    product, user = ProductFactory(), UserFactory()
-    page = graphql().login(user)
-    page.client.defaults["HTTP_X_REQUEST_ID"] = "one-id"
-    assert page.data(ORDER, lines=[{"productId": str(product.id), "quantity": 1}])
-    run_queued_tasks(monkeypatch)
+def test_a_try_that_fails_says_why(lines, run_queued_tasks):
+    call.start("one-id")
+    find.delay(5)
+    find.delay("no number")
+    run_queued_tasks()
 
     tasks = lines("task")
-    assert "X-Request-ID: one-id" in capsys.readouterr().out
-    assert {line["name"] for line in tasks} >= {"orders.send_confirmation"}
     assert all(line.keys() >= KEYS | {"task_id", "retries"} for line in tasks)
-    assert {(line["request_id"], line["actor"], line["code"]) for line in [*tasks, lines("request")[-1]]} == {
-        ("one-id", "service:system", "OK"),
-        ("one-id", f"user:{user.id}", "OK"),
+    assert {line["code"] for line in tasks} == {"NOT_FOUND", "ValueError"}
+    assert {(line["name"], line["request_id"], line["actor"]) for line in tasks} == {
+        ("test.find", "one-id", "service:system")
     }
-
-
-def test_a_try_that_fails_says_why(lines, monkeypatch):
-    app.tasks["orders.complete_order"].delay(5)
-    app.tasks["orders.complete_order"].delay("no id")
-    run_queued_tasks(monkeypatch)
-
-    assert {line["code"] for line in lines("task")} == {"NOT_FOUND", "ValueError"}
 
 
 def test_queries_are_counted_for_the_work_that_asked_them():
@@ -213,9 +179,8 @@ def test_the_admins_login_leaves_nothing_personal(secrets, password):
 
 @pytest.mark.parametrize("token", [TOKEN, "canary-wrong-token"])
 def test_a_call_leaves_no_token(stub, secrets, lines, token):
-    request = catalog_pb2.GetProductRequest(id=ProductFactory().id)
     with contextlib.suppress(grpc.RpcError):
-        stub.GetProduct(request, metadata=(("authorization", f"Bearer {token}"),))
+        stub.Write(probe.Text(), metadata=probe.bearer(token))
     assert [line["code"] for line in lines("call")] == ["OK" if token == TOKEN else "UNAUTHENTICATED"]
     secrets += [token]
 

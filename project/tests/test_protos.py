@@ -8,16 +8,45 @@ from django.core.management import CommandError, call_command
 
 from project.management.commands import protos
 
-DELETED = (
-    'catalog/v1/catalog.proto: Previously present field "4" with name "description" on message "Product" was deleted.'
-)
+CONTRACT = """\
+syntax = "proto3";
+
+package {name}.v1;
+
+// What is sold.
+service {Name}Service {{
+  rpc Get{Name}(Get{Name}Request) returns (Get{Name}Response);
+  rpc Count{Name}(Count{Name}Request) returns (Count{Name}Response);
+}}
+
+message Get{Name}Request {{
+  int64 id = 1;
+}}
+
+message Get{Name}Response {{
+  int64 id = 1;
+  string text = 2;
+  int32 stock = 3;
+}}
+
+message Count{Name}Request {{}}
+
+message Count{Name}Response {{
+  int64 count = 1;
+}}
+"""
+DELETED = 'one/v1/one.proto: Previously present field "2" with name "text" on message "GetOneResponse" was deleted.'
 
 
 @pytest.fixture
 def contracts(tmp_path, monkeypatch):
-    """A copy of the contracts, released as they are, that a test may change; nothing is accepted."""
+    """The contracts of two domains, released as they are, that a test may change; nothing is accepted."""
     copy = tmp_path / "protos"
-    shutil.copytree(settings.BASE_DIR / "protos", copy)
+    for name in ("one", "two"):
+        path = copy / name / "v1" / f"{name}.proto"
+        path.parent.mkdir(parents=True)
+        path.write_text(CONTRACT.format(name=name, Name=name.title()))
+    shutil.copy(settings.BASE_DIR / "protos" / "buf.yaml", copy)
     (tmp_path / "accepted.md").write_text("None yet.\n")
     monkeypatch.setattr(protos, "PROTOS", copy)
     monkeypatch.setattr(protos, "RELEASED", tmp_path / "released.binpb")
@@ -27,7 +56,7 @@ def contracts(tmp_path, monkeypatch):
 
 
 def change(contracts, old, new):
-    path = contracts / "catalog" / "v1" / "catalog.proto"
+    path = contracts / "one" / "v1" / "one.proto"
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
@@ -47,53 +76,67 @@ def test_the_contracts_are_written_as_buf_wants_them():
 
 
 def test_bad_style_is_refused(contracts, capfd):
-    change(contracts, "string description = 4;\n  google", "string Description = 4;\n  google")
+    protos.lint()
+    change(contracts, "string text = 2;", "string Text = 2;")
 
     with pytest.raises(CommandError, match="buf found the above"):
         protos.lint()
-    assert 'Field name "Description" should be lower_snake_case' in capfd.readouterr().out
+    assert 'Field name "Text" should be lower_snake_case' in capfd.readouterr().out
 
 
 def test_new_fields_methods_and_comments_break_nobody(contracts):
-    change(
-        contracts, "// NOT_FOUND when there is no such product.", "rpc Extra(GetProductRequest) returns (Product);\n//"
-    )
-    change(contracts, "int64 id = 1;\n  string sku = 2;", "int64 id = 1;\n  string sku = 2;\n  string brand = 11;")
+    change(contracts, "// What is sold.", "// What was sold.")
+    change(contracts, "  rpc GetOne(", "  rpc Extra(GetOneRequest) returns (GetOneResponse);\n  rpc GetOne(")
+    change(contracts, "string text = 2;", "string text = 2;\n  string brand = 11;")
 
-    assert protos.breaking(protos.RELEASED) == []
+    assert protos.breaking() == []
 
 
 @pytest.mark.parametrize(
     ("old", "new", "found"),
     [
-        ("string description = 4;\n  google.type.Money price = 5", "google.type.Money price = 5", DELETED),
+        ("  string text = 2;\n", "", DELETED),
         (
-            "int32 stock = 6",
-            "int64 stock = 6",
-            'catalog/v1/catalog.proto: Field "6" with name "stock" on message "Product" changed type from "int32" to'
+            "int32 stock = 3",
+            "int64 stock = 3",
+            'one/v1/one.proto: Field "3" with name "stock" on message "GetOneResponse" changed type from "int32" to'
             ' "int64".',
         ),
         (
-            "  rpc CreateProduct(CreateProductRequest) returns (CreateProductResponse);\n",
+            "  rpc CountOne(CountOneRequest) returns (CountOneResponse);\n",
             "",
-            'catalog/v1/catalog.proto: Previously present RPC "CreateProduct" on service "CatalogService" was deleted.',
+            'one/v1/one.proto: Previously present RPC "CountOne" on service "OneService" was deleted.',
         ),
     ],
 )
 def test_a_change_that_breaks_clients_is_found(contracts, old, new, found):
     change(contracts, old, new)
 
-    assert protos.breaking(protos.RELEASED) == [found]
+    assert protos.breaking() == [found]
 
 
 def test_a_domain_that_is_gone_is_found(contracts):
-    shutil.rmtree(contracts / "orders")
+    shutil.rmtree(contracts / "two")
 
-    assert protos.breaking(protos.RELEASED) == ['protos: Previously present file "orders/v1/orders.proto" was deleted.']
+    assert protos.breaking() == ['protos: Previously present file "two/v1/two.proto" was deleted.']
+
+
+def test_where_all_domains_are_gone_nothing_is_left_to_make_or_to_find(contracts, tmp_path, monkeypatch):
+    shutil.rmtree(contracts / "one")
+    shutil.rmtree(contracts / "two")
+    monkeypatch.setattr(settings, "BASE_DIR", tmp_path)
+
+    call_command("protos")
+    call_command("protos", "--lint")
+    assert sorted(protos.breaking()) == [
+        f'protos: Previously present file "{name}/v1/{name}.proto" was deleted.' for name in ("one", "two")
+    ]
+    call_command("protos", "--release")
+    call_command("protos", "--breaking")
 
 
 def test_the_command_refuses_a_break_until_its_reason_is_written_down(contracts, capsys):
-    change(contracts, "string description = 4;\n  google.type.Money price = 5", "google.type.Money price = 5")
+    change(contracts, "  string text = 2;\n", "")
 
     with pytest.raises(CommandError, match="accept each in"):
         call_command("protos", "--breaking")
@@ -109,11 +152,11 @@ def test_the_command_refuses_a_break_until_its_reason_is_written_down(contracts,
 
 
 def test_a_release_takes_the_contracts_as_they_are(contracts):
-    change(contracts, "string description = 4;\n  google.type.Money price = 5", "google.type.Money price = 5")
+    change(contracts, "  string text = 2;\n", "")
 
     call_command("protos", "--release")
 
-    assert protos.breaking(protos.RELEASED) == []
+    assert protos.breaking() == []
 
 
 def test_what_the_last_release_promised_is_kept():

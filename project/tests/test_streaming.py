@@ -2,23 +2,15 @@
 
 import threading
 import time
-import tracemalloc
 
 import grpc
 import pytest
-from django.db import connection
 
-from apps.catalog import repository, rpc
-from apps.catalog.entities import ProductDraft
-from apps.catalog.tests.factories import ProductFactory
 from apps.common.grpc.auth import Authenticator, parse_tokens
 from apps.common.grpc.interceptors import Chain
-from apps.common.grpc.testing import LocalChannel, serving
+from apps.common.grpc.testing import serving
 from apps.common.tests import probe
-from protos.catalog.v1 import catalog_pb2 as pb
-from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 
-ROW = ProductDraft("", "Oak Chair", price=1, description="Made of oak. " * 10)
 BLOCK = probe.Text(text="x" * 65536)
 
 
@@ -115,44 +107,3 @@ def test_a_stream_beyond_the_last_thread_waits_for_its_turn(stub, endless):
 
     assert next(second) == BLOCK
     second.cancel()
-
-
-@pytest.fixture
-def catalog(monkeypatch):
-    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)  # it is the test's own
-    return CatalogServiceStub(LocalChannel(rpc.register, chain()))
-
-
-def messages(catalog):
-    return list(catalog.StreamProducts(pb.StreamProductsRequest(), metadata=probe.bearer()))
-
-
-@pytest.mark.django_db
-def test_no_message_is_larger_than_any_client_receives(catalog, monkeypatch):
-    monkeypatch.setattr(rpc, "MAX_BYTES", 1000)
-    rows = [ProductFactory(description="x" * 300) for _ in range(9)]
-    long = ProductFactory(description="x" * 2000)
-
-    sizes = [message.ByteSize() for message in messages(catalog)]
-    ids = [product.id for message in messages(catalog) for product in message.products]
-    assert ids == [row.id for row in (*rows, long)]
-    assert [size for size in sizes if size > 1000] == sizes[-1:]
-    assert len(sizes) < 10
-
-
-@pytest.mark.django_db
-def test_memory_does_not_grow_with_the_number_of_rows():
-    repository.upsert_products([ROW._replace(sku=f"S-{number}") for number in range(3000)])
-
-    def peak(rows):
-        tracemalloc.start()
-        chunks = repository.iterate_products(chunk_size=100)
-        seen = 0
-        while seen < rows:
-            seen += len(next(chunks))
-        _, highest = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        return highest
-
-    peak(100)
-    assert peak(3000) < 1.5 * peak(300)

@@ -10,8 +10,8 @@ import pytest
 from django.conf import settings
 from django.test import Client
 
+from apps.accounts import repository
 from apps.accounts.tests.factories import UserFactory
-from apps.catalog import public as catalog
 from apps.common import call
 from project.graphql import view
 from project.graphql.rate import RateLimit
@@ -125,37 +125,38 @@ def test_who_asks_too_often_is_refused_until_the_minute_is_over(client, monkeypa
 
 
 def test_the_cost_is_told_to_those_who_ask(client):
-    body = {"query": "{ products(first: 7) { edges { node { id } } } }", "extensions": {"cost": True}}
+    body = {"query": "{ me { id } again: me { id } }", "extensions": {"cost": True}}
 
     assert post(client, body).json()["extensions"]["cost"] == {
-        "requested": 9,
+        "requested": 2,
         "limit": settings.GRAPHQL_LIMITS.cost,
     }
 
 
-def test_an_operation_that_runs_too_long_ends_with_one_error(client, monkeypatch, settings):
+def test_an_operation_that_runs_too_long_ends_with_one_error(graphql, monkeypatch, settings):
+    app = graphql().login(UserFactory())
     settings.GRAPHQL_TIMEOUT = 0.05
 
-    def slow(**_):
+    def slow(_):
         time.sleep(0.1)
         call.check_deadline()
 
-    monkeypatch.setattr(catalog, "list_products", slow)
-    response = post(client, {"query": "{ a: products { edges { cursor } } b: products { edges { cursor } } }"})
+    monkeypatch.setattr(repository, "get_user", slow)
 
-    assert code(response) == "DEADLINE_EXCEEDED"
+    assert app.error("{ a: me { id } b: me { id } }")["code"] == "DEADLINE_EXCEEDED"
 
 
-def test_an_unexpected_error_is_masked_and_logged_with_the_request_id(client, monkeypatch, caplog):
-    def fail(**_):
+def test_an_unexpected_error_is_masked_and_logged_with_the_request_id(graphql, monkeypatch, caplog):
+    def fail(_):
         raise ValueError("secret of the database")
 
-    monkeypatch.setattr(catalog, "list_products", fail)
-    response = post(client, {"query": "{ products { edges { cursor } } }"}, **{"X-Request-ID": "r1"})
+    app = graphql().login(UserFactory())
+    monkeypatch.setattr(repository, "get_user", fail)
 
-    assert code(response) == "INTERNAL_SERVER_ERROR"
-    assert "secret" not in response.content.decode()
+    assert app.error("{ me { id } }")["code"] == "INTERNAL_SERVER_ERROR"
+    assert "secret" not in app.last.content.decode()
     assert "secret of the database" in caplog.text
+    assert app.last["X-Request-ID"] in caplog.text
 
 
 def test_the_process_lives(client):

@@ -1,12 +1,13 @@
 """The fake keeps the contract: the tests of `test_contract`, with a catalog in memory in the database's place."""
 
+import inspect
 from decimal import Decimal
 from itertools import count
 from types import SimpleNamespace
 
 import pytest
 
-from apps.catalog import fake
+from apps.catalog import fake, public
 from apps.catalog.entities import Line, ProductDraft, ReservationStatus
 from apps.catalog.tests import test_contract
 from apps.catalog.tests.factories import CREATED
@@ -81,3 +82,12 @@ def test_it_begins_with_what_it_is_given():
 
     (chair,) = shop.list_products().items
     assert chair[1:9] == ("OAK-1", "Oak Chair", "", Decimal("19.90"), "EUR", 3, True, 1)
+
+
+def test_the_fake_has_all_that_the_catalog_has():
+    for name in public.__all__:
+        theirs, ours = getattr(public, name), getattr(fake.Catalog(), name)
+        if inspect.isfunction(theirs):
+            assert inspect.signature(ours) == inspect.signature(theirs), name
+        else:
+            assert ours is theirs

@@ -1,3 +1,4 @@
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from decimal import Decimal
@@ -196,6 +197,24 @@ def test_all_products_are_iterated_in_chunks_of_one_query(django_assert_num_quer
         chunks = list(repository.iterate_products(chunk_size=2))
 
     assert [[product.id for product in chunk] for chunk in chunks] == [ids[:2], ids[2:4], ids[4:]]
+
+
+def test_memory_does_not_grow_with_the_number_of_products():
+    draft = DRAFT._replace(description="Made of oak. " * 10)
+    repository.upsert_products([draft._replace(sku=f"S-{number}") for number in range(3000)])
+
+    def peak(rows):
+        tracemalloc.start()
+        chunks = repository.iterate_products(chunk_size=100)
+        seen = 0
+        while seen < rows:
+            seen += len(next(chunks))
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    peak(100)
+    assert peak(3000) < 1.5 * peak(300)
 
 
 def test_low_stock_is_what_is_sold_and_scarce():

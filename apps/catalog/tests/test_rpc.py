@@ -216,6 +216,19 @@ def test_all_products_are_streamed_in_chunks(call, monkeypatch):
     assert [[product.id for product in chunk.products] for chunk in chunks] == [ids[:2], ids[2:4], ids[4:]]
 
 
+def test_no_message_is_larger_than_any_client_receives(call, monkeypatch):
+    monkeypatch.setattr(rpc, "MAX_BYTES", 1000)
+    rows = [ProductFactory(description="x" * 300) for _ in range(9)]
+    long = ProductFactory(description="x" * 2000)
+
+    messages = call("StreamProducts", pb.StreamProductsRequest())
+
+    sizes = [message.ByteSize() for message in messages]
+    assert [product.id for message in messages for product in message.products] == [row.id for row in (*rows, long)]
+    assert [size for size in sizes if size > 1000] == sizes[-1:]
+    assert len(sizes) < 10
+
+
 def test_a_product_is_created(call):
     product = call.create(description="Oak.", stock=3).product
 

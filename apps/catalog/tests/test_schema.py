@@ -248,3 +248,13 @@ def test_who_is_not_staff_changes_nothing(graphql, user, code):
     assert app.error(UPDATE, **target, input={"stock": 0})["code"] == code
     assert app.error(ARCHIVE, **target)["code"] == code
     assert repository.list_products().items == [product]
+
+
+def test_a_staff_user_who_no_longer_is_one_changes_nothing(graphql):
+    user = StaffFactory()
+    app = graphql().login(user)
+    user.is_staff = False
+    user.save()
+
+    assert app.error(CREATE, input=INPUT)["code"] == "FORBIDDEN"
+    assert not models.Product.objects.exists()

@@ -1,5 +1,6 @@
 """The fake keeps the contract: the tests of `test_contract`, with orders in memory in the database's place."""
 
+import inspect
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ from apps.catalog.fake import Catalog
 from apps.common.actor import SYSTEM, Actor
 from apps.common.errors import Unavailable
 from apps.common.seam_testing import Functions
+from apps.orders import public
 from apps.orders.entities import Line, OrderLine, OrderStatus
 from apps.orders.fake import Orders
 from apps.orders.tests import test_contract
@@ -93,3 +95,13 @@ def test_what_was_cancelled_is_in_stock_again(fake, stock, customer):
     fake.cancel_order(customer, order.id, "Too late.")
 
     assert stock.left(product) == 10
+
+
+def test_the_fake_has_all_that_the_orders_have():
+    orders = Orders(Catalog())
+    for name in public.__all__:
+        theirs, ours = getattr(public, name), getattr(orders, name)
+        if inspect.isfunction(theirs):
+            assert inspect.signature(ours) == inspect.signature(theirs), name
+        else:
+            assert ours is theirs

@@ -17,6 +17,7 @@ from project.management.commands.schema_check import accepted
 PROTOS = settings.BASE_DIR / "protos"
 RELEASED = PROTOS / "released.binpb"
 ACCEPTED = settings.BASE_DIR / "docs" / "proto-changes.md"
+ALWAYS = "google/type/money.proto"  # buf refuses an image without files, which it would be without domains
 
 
 def generate(output: Path) -> None:
@@ -26,7 +27,8 @@ def generate(output: Path) -> None:
     """
     plugins = [f"--{name}_out={output}" for name in ("python", "grpc_python", "mypy", "mypy_grpc")]
     # From the root, so that the generated imports are absolute: protos.catalog.v1.
-    _protoc(settings.BASE_DIR, *plugins)
+    if sources := _sources(settings.BASE_DIR):
+        _protoc(settings.BASE_DIR, *plugins, *sources)
 
 
 def describe(output: Path, *, comments: bool = True) -> None:
@@ -35,19 +37,21 @@ def describe(output: Path, *, comments: bool = True) -> None:
     Raises CommandError as `generate` does.
     """
     source = ["--include_source_info"] if comments else []
-    _protoc(PROTOS, "--include_imports", *source, f"--descriptor_set_out={output}")
+    _protoc(PROTOS, "--include_imports", *source, f"--descriptor_set_out={output}", *_sources(PROTOS), ALWAYS)
 
 
 def lint() -> None:
     """Raises CommandError when buf is missing, or finds something, which it prints."""
+    if not (paths := _paths()):
+        return
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "protos.binpb"
         describe(image)
-        if _buf("lint", image, *_paths()).returncode:
+        if _buf("lint", image, *paths).returncode:
             raise CommandError("buf found the above.")
 
 
-def breaking(released: Path = RELEASED) -> list[str]:
+def breaking() -> list[str]:
     """What breaks clients of the last release, in words.
 
     Raises CommandError when buf is missing or cannot compare.
@@ -55,7 +59,7 @@ def breaking(released: Path = RELEASED) -> list[str]:
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "protos.binpb"
         describe(image)
-        words = ("--against", str(released), "--error-format", "json")
+        words = ("--against", str(RELEASED), "--error-format", "json")
         done = _buf("breaking", image, *words, capture_output=True, text=True)
     if done.returncode and not done.stdout:
         raise CommandError(done.stderr.strip())
@@ -73,24 +77,24 @@ def _buf(verb: str, image: Path, *words: str, **options: Any) -> "subprocess.Com
 
 def _paths() -> list[str]:
     """Our own files; the image has those of google too."""
-    domains = sorted({path.relative_to(PROTOS).parts[0] for path in _sources()})
+    domains = sorted({Path(path).parts[0] for path in _sources(PROTOS)})
     return [word for domain in domains for word in ("--path", domain)]
 
 
-def _protoc(root: Path, *options: str) -> None:
+def _protoc(root: Path, *words: str) -> None:
     try:
         import grpc_tools
         from grpc_tools import protoc
     except ImportError:
         raise CommandError("protoc is missing: pip install -r requirements/dev.txt") from None
     includes = [root, Path(str(grpc_tools.__file__)).parent / "_proto", Path(str(money_pb2.__file__)).parents[2]]
-    sources = [str(path.relative_to(root)) for path in _sources()]
-    if protoc.main(["protoc", *(f"-I{path}" for path in includes), *options, *sources]) != 0:
+    if protoc.main(["protoc", *(f"-I{path}" for path in includes), *words]) != 0:
         raise CommandError("protoc refused the files; its message stands above.")
 
 
-def _sources() -> list[Path]:
-    return sorted(PROTOS.glob("**/*.proto"))
+def _sources(root: Path) -> list[str]:
+    """Our files, as protoc names them below `root`."""
+    return [str(path.relative_to(root)) for path in sorted(PROTOS.glob("**/*.proto"))]
 
 
 class Command(BaseCommand):
@@ -124,6 +128,8 @@ class Command(BaseCommand):
             describe(RELEASED, comments=False)
             self._say(f"{RELEASED.name} written")
         if options["wheel"]:
+            if not _sources(PROTOS):
+                raise CommandError("There is nothing to call: protos/ holds no contract of a domain.")
             self._say(f"{wheel.build(options['wheel'])} built")
 
     def _refuse_breaks(self) -> None:
