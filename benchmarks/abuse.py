@@ -14,17 +14,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from importlib import import_module
 from os import environ
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import grpc
 
+import protos
 from benchmarks import abuse_stream, servers
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
-from protos.orders.v1 import orders_pb2
 
+PROTOS = Path(protos.__path__[0])
+CONTRACTS = [
+    import_module(f"protos.{'.'.join(path.relative_to(PROTOS).with_suffix('').parts)}").DESCRIPTOR
+    for path in sorted(PROTOS.glob("*/*/*_pb2.py"))
+]
 TOKEN = "a-token-of-the-abuse-benchmark"
 BEARER = (("authorization", f"Bearer {TOKEN}"),)
 DATABASE = "postgres://postgres@127.0.0.1:5432/bench_abuse"
@@ -34,7 +40,7 @@ GROWTH = 16.0  # MiB that one more round of the same may add before it counts as
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes.fromhex("000000040000000000")  # and an empty SETTINGS frame
 METHODS = [
     f"/{service.full_name}/{method.name}"
-    for contract in (pb.DESCRIPTOR, orders_pb2.DESCRIPTOR)
+    for contract in CONTRACTS
     for service in contract.services_by_name.values()
     for method in service.methods
     if not method.server_streaming
