@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from apps.common import call, trace
+from apps.common.actor import NOBODY
 from apps.infra import relay
 from project import tracing
 from project.celery import app
@@ -29,9 +30,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _fast_passwords_and_nothing_left_over(settings: Any) -> Iterator[None]:
+def _nothing_under_way() -> None:
+    """All tests run in one thread; what the one before was about is none of this one's business."""
+    call._request_id.set("")
+    call._actor.set(NOBODY)
+    call._deadline.set(None)
+    call._arrived.set(None)
+
+
+@pytest.fixture(autouse=True)
+def _fast_passwords_and_clean_cache(settings: Any) -> Iterator[None]:
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
-    call.start()  # the deadline of a test before would hold
     yield
     cache.clear()
 

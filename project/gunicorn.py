@@ -4,7 +4,6 @@ import os
 from typing import Any
 
 from django.conf import settings
-from gunicorn.workers.gthread import ThreadWorker
 
 from project import capacity, database, exporter
 from project.env import load
@@ -12,7 +11,7 @@ from project.env import load
 _env = load()
 
 bind = f"{settings.HOST}:{settings.PORT}"
-worker_class = "project.gunicorn.Worker"
+worker_class = "project.web_worker.Worker"
 workers = _env.web_workers or (2 if settings.DEBUG else capacity.web_workers())
 threads = _env.web_threads
 reload = settings.DEBUG
@@ -32,27 +31,6 @@ logconfig_dict = {
     "root": {},
     "loggers": {"gunicorn.error": {"propagate": True}},
 }
-
-
-class Worker(ThreadWorker):
-    """Serves whoever has connected, to the last, and lets nobody connect once it stops.
-
-    gunicorn's own stops accepting and leaves the port open for two seconds more. Who connects then, as a proxy does,
-    is never answered, and cannot know whether it was heard. One who is refused asks another server.
-    """
-
-    def set_accept_enabled(self, enabled: bool) -> None:
-        super().set_accept_enabled(enabled)
-        if not enabled and not self.alive:
-            for listener in self.sockets:
-                self._take_all(listener)
-                listener.close()
-
-    def _take_all(self, listener: Any) -> None:
-        before = -1
-        while self.nr_conns != before:
-            before = self.nr_conns
-            self.accept(listener)
 
 
 def when_ready(server: Any) -> None:

@@ -6,12 +6,13 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from apps.common import access, call, replica
+from apps.common import access, call, replica, work
 from apps.common.actor import NOBODY, of_user
 
 log = structlog.get_logger("access.web")
 
 MAX_PATH = 200  # characters of a path in the log
+PAGE = 35.0  # seconds a page may take: the proxy waits no longer
 
 
 def unit_of_work(
@@ -23,7 +24,8 @@ def unit_of_work(
         structlog.contextvars.clear_contextvars()
         received = request.headers.get(call.REQUEST_ID_HEADER)
         unit = access.Unit(log, "web", "", request.headers, request_id=received)
-        response = get_response(request)
+        with work.within(max(PAGE, settings.GRAPHQL_TIMEOUT) - call.age()):
+            response = get_response(request)
         response[call.REQUEST_ID_HEADER] = unit.request_id
         _complete(unit.record, request, response)
         _remember(unit.record, response)

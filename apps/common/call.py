@@ -17,6 +17,8 @@ _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
 _actor: ContextVar[Actor] = ContextVar("actor", default=NOBODY)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+_queued: ContextVar[float] = ContextVar("queued", default=0.0)
+_arrived: ContextVar[float | None] = ContextVar("arrived", default=None)
 
 
 class Record:
@@ -53,8 +55,21 @@ def start(received_id: str | None = None, *, seconds: float | None = None) -> st
     _request_id.set(identifier)
     _actor.set(NOBODY)
     _record.set(Record())
-    _deadline.set(None if seconds is None else time.monotonic() + seconds)
+    now = time.monotonic()
+    _deadline.set(None if seconds is None else now + seconds)
+    _arrived.set(now - _queued.get())
     return identifier
+
+
+def queued(seconds: float) -> None:
+    """What starts next in this thread has waited for it so long."""
+    _queued.set(seconds)
+
+
+def age() -> float:
+    """Seconds since the work under way arrived, its wait for a thread included; 0 outside of any."""
+    arrived = _arrived.get()
+    return 0.0 if arrived is None else time.monotonic() - arrived
 
 
 def record() -> Record:

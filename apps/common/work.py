@@ -6,6 +6,7 @@ queries for the access line, and notes that something was written.
 """
 
 import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -38,11 +39,12 @@ class Unseen:
 
 
 class Work:
-    """One call in flight."""
+    """One call in flight, or a part of one that has less time."""
 
-    def __init__(self, client: Client, deadline: float) -> None:
+    def __init__(self, client: Client, deadline: float, outer: "Work | None" = None) -> None:
         self.client = client
         self.deadline = deadline  # on the clock of time.monotonic()
+        self.outer = outer
         self._lock = threading.Lock()  # held while cancelling, so that no later query is hit
         self._runs_on: BaseDatabaseWrapper | None = None
 
@@ -84,13 +86,26 @@ class Watchdog:
     """The calls in flight of this process, and the thread that ends those that are over."""
 
     def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin anew in a forked process: the parent's calls, and the thread that watches them, are not here."""
         self._works: set[Work] = set()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     def begin(self, client: Client, deadline: float) -> Work:
         """Watch over the work this thread begins, until `end`."""
-        work = Work(client, deadline)
+        return self._watch(Work(client, deadline))
+
+    def begin_part(self, deadline: float) -> Work:
+        """The same over a part of the work under way, if any: for its client, and no longer than itself."""
+        outer = _current.get()
+        if outer is None:
+            return self.begin(Unseen(), deadline)
+        return self._watch(Work(outer.client, min(deadline, outer.deadline), outer))
+
+    def _watch(self, work: Work) -> Work:
         self._works.add(work)
         _current.set(work)
         if not self._wake.is_set():
@@ -101,7 +116,7 @@ class Watchdog:
 
     def end(self, work: Work) -> None:
         self._works.discard(work)
-        _current.set(None)
+        _current.set(work.outer)
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -118,17 +133,29 @@ class Watchdog:
 
 
 watchdog = Watchdog()  # of this process
+os.register_at_fork(after_in_child=watchdog.forget)
 
 
 @contextlib.contextmanager
 def within(seconds: float) -> Iterator[None]:
-    """Give what is done inside so many seconds; queries that still run then end with DeadlineExceeded."""
+    """`call.within` that also holds for queries: one that still runs then ends with DeadlineExceeded."""
     with call.within(seconds):
-        work = watchdog.begin(Unseen(), time.monotonic() + seconds)
+        work = watchdog.begin_part(time.monotonic() + seconds)
         try:
             yield
         finally:
             watchdog.end(work)
+
+
+@contextlib.contextmanager
+def regardless() -> Iterator[None]:
+    """What became of the work is written down inside, also when nobody waits for it any more."""
+    outer = _current.get()
+    _current.set(None)
+    try:
+        yield
+    finally:
+        _current.set(outer)
 
 
 _current: ContextVar[Work | None] = ContextVar("work", default=None)

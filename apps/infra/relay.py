@@ -7,6 +7,8 @@ import structlog
 from celery import Celery
 from django.db import Error, close_old_connections
 
+from apps.common import work
+from apps.common.errors import DeadlineExceeded
 from apps.infra import alive, broker, heartbeat, queue
 
 log = structlog.get_logger("relay")
@@ -14,6 +16,7 @@ log = structlog.get_logger("relay")
 IDLE = 0.1  # seconds between two looks at an empty queue
 LOOK = 1.0  # seconds between two looks at whether the broker is still the same
 DOWN = 1.0  # seconds until the next try while the broker or the database is down
+PASS = 30.0  # seconds one round may take; a query that waits for longer is given up
 CONFIRMED = 2.0  # seconds within which the broker must have taken a message
 
 
@@ -23,12 +26,13 @@ def run(app: Celery, stop: threading.Event) -> None:
     while not stop.is_set():
         alive.show()
         try:
-            heartbeat.note("relay", at_most_every=10)
-            if time.monotonic() >= next_look:
-                next_look = time.monotonic() + LOOK
-                look_at(marked)
-            wait = 0.0 if publish_due(app) else IDLE
-        except (*broker.DOWN, Error) as error:
+            with work.within(PASS):
+                heartbeat.note("relay", at_most_every=10)
+                if time.monotonic() >= next_look:
+                    next_look = time.monotonic() + LOOK
+                    look_at(marked)
+                wait = 0.0 if publish_due(app) else IDLE
+        except (*broker.DOWN, Error, DeadlineExceeded) as error:
             log.warning("waiting", error=type(error).__name__)
             close_old_connections()
             wait = DOWN

@@ -9,9 +9,14 @@ from django.db import Error, close_old_connections, transaction
 from django.db.models import F, Q
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
+from apps.common import work
+from apps.common.errors import DeadlineExceeded
 from apps.infra import alive, heartbeat
 
 log = structlog.get_logger("beat")
+
+TICK = 30.0  # seconds one may take; a query that waits for longer is given up
+NOT_ITS_FAULT = (Error, DeadlineExceeded)  # but the database's
 
 
 class Scheduler(DatabaseScheduler):
@@ -36,7 +41,7 @@ class Scheduler(DatabaseScheduler):
             with transaction.atomic():
                 self.apply_async(entry, advance=False)
         except Exception as error:
-            if isinstance(error, Error) or isinstance(error.__context__, Error):
+            if isinstance(error, NOT_ITS_FAULT) or isinstance(error.__context__, NOT_ITS_FAULT):
                 raise
             log.exception("cannot be queued", schedule=entry.name, task=entry.task)
 
@@ -53,9 +58,10 @@ class Scheduler(DatabaseScheduler):
     def tick(self, *args: Any, **kwargs: Any) -> float:
         alive.show()
         try:
-            heartbeat.note("beat", at_most_every=10)
-            return float(super().tick(*args, **kwargs))
-        except (Error, SchedulingError, ObjectDoesNotExist) as error:  # the last: deleted in this moment
+            with work.within(TICK):
+                heartbeat.note("beat", at_most_every=10)
+                return float(super().tick(*args, **kwargs))
+        except (*NOT_ITS_FAULT, SchedulingError, ObjectDoesNotExist) as error:  # the last: deleted in this moment
             log.warning("starting over", error=type(error).__name__)
             close_old_connections()
             self._heap = None  # the entry at hand was taken off it

@@ -13,7 +13,7 @@ from celery import current_task
 from celery.exceptions import Reject, Retry
 from django.db import Error, connection, transaction
 
-from apps.common import access, call, trace
+from apps.common import access, call, trace, work
 from apps.common.actor import SYSTEM
 from apps.common.errors import FINAL, DomainError
 from apps.infra import queue, running
@@ -22,6 +22,7 @@ T = TypeVar("T")
 log = structlog.get_logger("task")
 access_log = structlog.get_logger("access.task")
 
+QUERIES = 0.95  # of a task's time: then a query is cancelled, as the signals that come next would leave it running
 DATABASE_DOWN = 30  # seconds a worker waits for the database, a task in its hands
 CANVAS = ("link", "link_error", "chain", "chord", "group_id")
 
@@ -88,7 +89,8 @@ class Task(celery.Task):  # type: ignore[type-arg]
         call.set_actor(SYSTEM)
         code = "INTERNAL"
         try:
-            self.run(*args, **kwargs)
+            with work.within(self._seconds() * QUERIES):
+                self.run(*args, **kwargs)
             code = "OK"
         except AlreadyDone:
             code = "DONE_BEFORE"
@@ -101,7 +103,9 @@ class Task(celery.Task):  # type: ignore[type-arg]
 
     def _reschedule(self, task_id: str, retries: int, due: datetime | timedelta) -> None:
         _mend_connection()
-        if not queue.reschedule(task_id, retries, due):
+        with work.regardless():
+            rescheduled = queue.reschedule(task_id, retries, due)
+        if not rescheduled:
             log.error("failed after its effect: not tried again", task=self.name, task_id=task_id)
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:

@@ -118,7 +118,7 @@ def _run(request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult,
     context = RequestContext(request, actor_of(request))
     call.set_actor(context.actor)
     check_rate(context)
-    with work.within(settings.GRAPHQL_TIMEOUT):
+    with work.within(settings.GRAPHQL_TIMEOUT - call.age()):
         result = _execute(document, parameters, context)
     wanted = parameters.extensions.get("cost") is True
     return result, {"cost": {"requested": cost, "limit": settings.GRAPHQL_LIMITS.cost}} if wanted else {}

@@ -8,7 +8,7 @@ import sys
 import pytest
 from gunicorn.config import Config
 
-from project import capacity, gunicorn
+from project import capacity, web_worker
 
 NAMES = [
     "workers",
@@ -54,7 +54,7 @@ def test_the_environment_decides(tmp_path):
 def test_a_worker_that_stops_serves_who_has_connected_and_refuses_the_rest():
     listener = socket.create_server(("127.0.0.1", 0))
     clients = [socket.create_connection(listener.getsockname()) for _ in range(3)]
-    worker = gunicorn.Worker(1, 1, [listener], None, 30, Config(), None)
+    worker = web_worker.Worker(1, 1, [listener], None, 30, Config(), None)
     served = []
     worker.enqueue_req = served.append
     worker.poller = selectors.DefaultSelector()

@@ -1,13 +1,14 @@
 """Work for nobody stops."""
 
+import os
 import threading
 import time
 
 import grpc
 import pytest
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
-from apps.common import call
+from apps.common import call, work
 from apps.common.errors import DeadlineExceeded
 from apps.common.tests import probe
 from apps.common.tests.conftest import serving
@@ -155,3 +156,93 @@ def test_an_expired_call_does_not_reach_the_handler(act):
 
     assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert reached == []
+
+
+def slow_query():
+    with connection.cursor() as cursor:
+        cursor.execute(SLOW[connection.vendor])
+
+
+def test_a_part_has_no_more_time_than_the_work():
+    with work.within(0.1), work.within(60), pytest.raises(DeadlineExceeded):
+        slow_query()
+
+
+def test_a_part_has_its_own_time():
+    with work.within(60):
+        with work.within(0.1), pytest.raises(DeadlineExceeded):
+            slow_query()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+
+def test_after_a_part_the_work_is_watched_as_before():
+    with work.within(0.1):
+        with work.within(60):
+            pass
+        with pytest.raises(DeadlineExceeded):
+            slow_query()
+
+
+def test_a_part_ends_when_the_client_of_the_work_leaves():
+    class Gone:
+        def is_active(self):
+            return False
+
+    whole = work.watchdog.begin(Gone(), time.monotonic() + 60)
+    try:
+        with work.within(60), pytest.raises(DeadlineExceeded):
+            slow_query()
+    finally:
+        work.watchdog.end(whole)
+
+
+def test_what_became_of_the_work_is_written_down_after_its_end():
+    with work.within(-1):
+        with work.regardless(), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        with pytest.raises(DeadlineExceeded), connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
+
+def test_a_connection_that_comes_later_in_any_thread_is_guarded():
+    found = []
+
+    def ask():
+        try:
+            with work.within(0.1):
+                connections["default"].close()  # and opened again by the query
+                slow_query()
+        except DeadlineExceeded as error:
+            found.append(error)
+        finally:
+            connections["default"].close()
+
+    threads = [threading.Thread(target=ask) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(found) == 2
+
+
+def test_a_forked_process_has_a_watchdog_of_its_own():
+    class Query:
+        vendor = "sqlite"
+
+        @property
+        def connection(self):
+            return self
+
+        def interrupt(self):
+            os._exit(0)
+
+    with work.within(60):  # so that this process has one
+        child = os.fork()
+        if child == 0:
+            doomed = work.watchdog.begin(work.Unseen(), time.monotonic() + 0.1)
+            doomed.query(Query(), lambda: time.sleep(10))
+            os._exit(1)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

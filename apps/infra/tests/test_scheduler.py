@@ -7,7 +7,9 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 
 import apps.infra.tasks  # noqa: F401 - registers the task
+from apps.common.errors import DeadlineExceeded
 from apps.infra import queue
+from apps.infra import scheduler as module
 from apps.infra.models import QueuedTask
 from apps.infra.scheduler import Scheduler
 from apps.infra.schedules import reconcile
@@ -41,6 +43,31 @@ def test_a_due_entry_is_queued_once(due):
     tick(one)
 
     assert list(QueuedTask.objects.values_list("task", flat=True)) == ["infra.heartbeat"]
+
+
+def test_a_tick_that_takes_too_long_is_not_lost(due, monkeypatch):
+    one = beat()
+    monkeypatch.setattr(module, "TICK", -1)
+    assert one.tick() == 1.0
+    assert not QueuedTask.objects.exists()
+
+    monkeypatch.undo()
+    tick(one)
+    assert list(QueuedTask.objects.values_list("task", flat=True)) == ["infra.heartbeat"]
+
+
+def test_an_entry_that_took_too_long_to_queue_is_not_lost(due, monkeypatch):
+    def late(*_, **__):
+        raise DeadlineExceeded("The caller no longer waits for this.")
+
+    one = beat()
+    monkeypatch.setattr(queue, "enqueue", late)
+    tick(one)
+    monkeypatch.undo()
+    tick(one)
+
+    assert list(QueuedTask.objects.values_list("task", flat=True)) == ["infra.heartbeat"]
+    assert PeriodicTask.objects.get(name="beat").total_run_count == 1
 
 
 def test_two_beats_that_saw_the_same_entry_queue_it_once(due):

@@ -8,7 +8,7 @@ from django.db import transaction
 from kombu.asynchronous.timer import Timer
 from kombu.exceptions import OperationalError
 
-from apps.common import call
+from apps.common import call, work
 from apps.common.errors import NotFound
 from apps.infra import broker as its_broker
 from apps.infra import consumer, heartbeat, queue, relay, task
@@ -46,6 +46,17 @@ def once_twice() -> None:
         heartbeat.note("first")
     with once():
         heartbeat.note("second")
+
+
+@shared_task(name="test.too_long")
+def too_long() -> None:
+    with work.within(-1):
+        Heartbeat.objects.count()
+
+
+@shared_task(name="test.deadline")
+def deadline() -> None:
+    seen.append(call.seconds_left())
 
 
 @pytest.fixture(autouse=True)
@@ -206,6 +217,25 @@ def test_a_broker_that_is_down_loses_nothing(broker):
     assert relay.publish_due(app) == 1
 
 
+def test_a_relay_whose_round_takes_too_long_begins_anew(broker, monkeypatch):
+    class Stop:
+        rounds = 0
+
+        def is_set(self):
+            return Stop.rounds == 2
+
+        def wait(self, _):
+            Stop.rounds += 1
+            monkeypatch.setattr(relay, "PASS", 30)
+
+    note.delay("a")
+    monkeypatch.setattr(relay, "PASS", -1)
+    monkeypatch.setattr(relay, "close_old_connections", lambda: None)
+    relay.run(app, Stop())
+
+    assert [message["name"] for message in broker.messages] == ["test.note"]
+
+
 def test_a_broker_that_was_wiped_or_replaced_is_told_from_the_one_before(monkeypatch):
     monkeypatch.setattr(its_broker, "MARK", "test:relay")
     seen = its_broker.connect()
@@ -255,6 +285,25 @@ def test_a_message_that_cannot_be_published_is_parked_and_holds_up_no_other(brok
 
 def test_a_failed_task_is_tried_again_later(broker):
     fail.delay("bug")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    row = QueuedTask.objects.get()
+    assert (row.retries, row.starts, row.parked_at) == (1, 0, None)
+
+
+def test_a_tasks_queries_end_before_its_time(broker):
+    deadline.delay()
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    (left,) = seen
+    assert 0 < left < app.conf.task_soft_time_limit
+
+
+def test_a_task_that_took_too_long_is_tried_again_later(broker, monkeypatch):
+    monkeypatch.setattr(task, "QUERIES", -1)
+    too_long.delay()
     relay.publish_due(app)
     broker.deliver(broker.messages[0])
 

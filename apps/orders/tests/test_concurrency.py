@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
-from apps.common.errors import AlreadyExists
+from apps.common.errors import AlreadyExists, Unavailable
 from apps.infra.models import QueuedTask
 from apps.orders import models, repository, services, tasks
 from apps.orders.entities import Line, OrderStatus
@@ -52,6 +52,24 @@ def test_orders_over_the_same_products_never_wait_in_a_circle(stock, customer):
 
     assert {order.status for order in orders} == {OrderStatus.PLACED}
     assert [stock.left(product) for product in products] == [10_000 - 48] * 6
+
+
+def test_a_lock_that_others_hold_does_not_keep_a_customer_waiting(stock, customer, catalog_fails, monkeypatch):
+    product = stock(5)
+    catalog_fails("get_products", Unavailable("down"))
+    order = services.place_order(customer, [Line(product.id, 1)], "k1")
+    catalog_fails.no_more()
+    monkeypatch.setattr(services, "ANSWER_WITHIN", 0.5)
+    with transaction.atomic(), ThreadPoolExecutor(1) as others:
+        models.Order.objects.select_for_update().get(pk=order.id)
+
+        def again():
+            try:
+                return services.place_order(customer, [Line(product.id, 1)], "k1")
+            finally:
+                connections.close_all()
+
+        assert others.submit(again).result(timeout=20).status is OrderStatus.PENDING
 
 
 def test_copies_of_an_order_are_one_order(stock, customer):

@@ -274,6 +274,32 @@ def test_an_order_waits_for_a_catalog_that_does_not_answer(
     assert queued("send_confirmation") == [(order.id,)]
 
 
+def test_the_catalog_gets_what_is_left_of_a_customers_time(stock, customer, monkeypatch):
+    left = []
+
+    def hangs(_):
+        left.append(call.seconds_left())
+        raise DeadlineExceeded("The caller no longer waits for this.")
+
+    product = stock()
+    monkeypatch.setattr(catalog, "get_products", hangs)
+    monkeypatch.setattr(call, "age", lambda: 2.0)
+    order = services.place_order(customer, [Line(product.id, 3)], "k1")
+
+    assert order.status is OrderStatus.PENDING
+    assert 0 < left[0] <= services.ANSWER_WITHIN - 2.0
+
+
+def test_a_customer_who_has_waited_long_enough_is_told_at_once(stock, customer, calls, monkeypatch):
+    product = stock()
+    monkeypatch.setattr(call, "age", lambda: services.ANSWER_WITHIN)
+    order = services.place_order(customer, [Line(product.id, 3)], "k1")
+
+    assert order.status is OrderStatus.PENDING
+    assert queued("complete_order") == [(order.id,)]
+    assert calls == []
+
+
 def test_a_pending_order_is_looked_at_by_a_task_soon(pending):
     row = QueuedTask.objects.get(task="orders.complete_order")
 
