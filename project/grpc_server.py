@@ -51,7 +51,9 @@ class Server:
             maximum_concurrent_rpcs=settings.GRPC_MAX_CALLS,
         )
         self._chain.is_full = self._has_too_many_calls
-        self._health = health.HealthServicer()
+        # Each watcher waits for its message in a thread, as long as it likes: these are not the server's.
+        self._watchers = ThreadPoolExecutor(1, thread_name_prefix="grpc-health")
+        self._health = health.HealthServicer(experimental_thread_pool=self._watchers)
         self._services = root_handlers(self._server)
         self._stopping = threading.Event()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -83,7 +85,7 @@ class Server:
         return not last.is_alive()
 
     def _wait_for_threads(self) -> None:
-        for pool in (self._pool, self._chain.stream_threads):
+        for pool in (self._pool, self._chain.stream_threads, self._watchers):
             if pool is not None:
                 pool.shutdown()
 

@@ -1,8 +1,9 @@
 """Work for nobody stops: past its deadline, or once its caller has gone, a call's queries are cancelled.
 
 Setting a statement timeout would cost each call a round trip. Here a call only enters a set, each query names
-the connection it runs on, and one thread looks at the calls in flight twenty times a second. The same place counts
-queries for the access line, and notes that something was written.
+the connection it runs on, and one thread looks at the calls in flight twenty times a second. It also hangs up on
+callers that keep a thread waiting for what they have to send. The same place counts queries for the access line, and
+notes that something was written.
 """
 
 import contextlib
@@ -58,7 +59,7 @@ class Work:
             raise DeadlineExceeded("The caller no longer waits for this.")
 
     def query(self, connection: BaseDatabaseWrapper, execute: Callable[[], Any]) -> Any:
-        """Run one statement so that `cancel_query` can reach it."""
+        """Run one statement so that `cancel` can reach it."""
         self.check()
         self._runs_on = connection
         try:
@@ -75,48 +76,72 @@ class Work:
         if self.is_over():
             raise DeadlineExceeded("The caller no longer waits for this.") from error
 
-    def cancel_query(self) -> None:
+    def cancel(self) -> None:
         """End the statement that runs now, if one does; its thread gets the database's error."""
         with self._lock:
             if self._runs_on is not None:
                 _cancel(self._runs_on)
 
 
+class Wait:
+    """A thread's wait for what the caller has to send."""
+
+    def __init__(self, hang_up: Callable[[], object], deadline: float) -> None:
+        self.cancel = hang_up  # the thread gets grpc's error
+        self.deadline = deadline  # on the clock of time.monotonic()
+
+    def is_over(self) -> bool:
+        return time.monotonic() > self.deadline
+
+
 class Watchdog:
-    """The calls in flight of this process, and the thread that ends those that are over."""
+    """What is in flight in this process, and the thread that ends what is over."""
 
     def __init__(self) -> None:
         self.forget()
 
     def forget(self) -> None:
         """Begin anew in a forked process: the parent's calls, and the thread that watches them, are not here."""
-        self._works: set[Work] = set()
+        self._watched: set[Work | Wait] = set()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
     def begin(self, client: Client, deadline: float) -> Work:
         """Watch over the work this thread begins, until `end`."""
-        return self._watch(Work(client, deadline))
+        return self._begin(Work(client, deadline))
 
     def begin_part(self, deadline: float) -> Work:
         """The same over a part of the work under way, if any: for its client, and no longer than itself."""
         outer = _current.get()
         if outer is None:
             return self.begin(Unseen(), deadline)
-        return self._watch(Work(outer.client, min(deadline, outer.deadline), outer))
+        return self._begin(Work(outer.client, min(deadline, outer.deadline), outer))
 
-    def _watch(self, work: Work) -> Work:
-        self._works.add(work)
+    def _begin(self, work: Work) -> Work:
+        self._watch(work)
         _current.set(work)
+        return work
+
+    def end(self, work: Work) -> None:
+        self._watched.discard(work)
+        _current.set(work.outer)
+
+    @contextlib.contextmanager
+    def waiting(self, hang_up: Callable[[], object], seconds: float) -> Iterator[None]:
+        """Call `hang_up` if what is inside, a wait for the caller, takes longer."""
+        wait = Wait(hang_up, time.monotonic() + seconds)
+        self._watch(wait)
+        try:
+            yield
+        finally:
+            self._watched.discard(wait)
+
+    def _watch(self, watched: Work | Wait) -> None:
+        self._watched.add(watched)
         if not self._wake.is_set():
             self._wake.set()
         if self._thread is None:
             self._start()
-        return work
-
-    def end(self, work: Work) -> None:
-        self._works.discard(work)
-        _current.set(work.outer)
 
     def _start(self) -> None:
         self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
@@ -126,10 +151,10 @@ class Watchdog:
         while self._wake.wait():
             time.sleep(LOOK_EVERY)
             self._wake.clear()
-            for work in tuple(self._works):
+            for watched in tuple(self._watched):
                 self._wake.set()
-                if work.is_over():
-                    work.cancel_query()
+                if watched.is_over():
+                    watched.cancel()
 
 
 watchdog = Watchdog()  # of this process

@@ -16,6 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from structlog.testing import capture_logs
 
+from apps.common.grpc import interceptors
 from apps.common.testing import free_port
 from apps.common.tests import probe
 from project import discovery, grpc_server, readiness, rpc
@@ -137,10 +138,34 @@ def test_more_calls_than_allowed_are_refused_at_once_and_logged(settings, ready,
 
 
 def test_a_message_that_is_too_large_is_refused(channel, settings):
-    with pytest.raises(grpc.RpcError) as failed:
+    with capture_logs() as logs, pytest.raises(grpc.RpcError) as failed:
         probe.Stub(channel).Write(probe.Text(text="x" * settings.GRPC_MAX_MESSAGE), metadata=probe.bearer())
+    wait_until(lambda: logs)
 
     assert failed.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert [(line["name"], line["code"]) for line in logs] == [(probe.WRITE, "CANCELLED")]
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+def test_probes_that_do_not_say_what_they_ask_keep_no_thread(settings, ready, monkeypatch, method):
+    monkeypatch.setattr(interceptors, "MESSAGE_WITHIN", 0.5)
+    settings.GRPC_THREADS = 1
+    go_on = threading.Event()
+
+    def too_late():
+        go_on.wait(20)
+        yield b""
+
+    server = grpc_server.Server("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
+        silent = channel.stream_stream(f"/grpc.health.v1.Health/{method}")(too_late())
+        answer = probe.Stub(channel).Write(probe.Text(text="a"), metadata=probe.bearer(), timeout=10)
+        silent.cancel()
+        go_on.set()
+    server.stop()
+
+    assert answer.text == "a"
 
 
 def test_too_much_metadata_is_refused(channel):

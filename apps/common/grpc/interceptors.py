@@ -5,7 +5,7 @@
 3. access line   logger `access.grpc`: name (the method), code, milliseconds, queries, actor; and the span (access.py)
 4. errors        DomainError -> status with details; anything else -> INTERNAL, masked and logged
 5. authentication, then the method's rule (`@allow`); no rule, no call
-6. parsing       bytes that are no message are the client's fault: INVALID_ARGUMENT
+6. the message   only now is it waited for, and not for long; bytes that are none are the client's: INVALID_ARGUMENT
 7. connections   given back when the call ends, and while a stream waits for its reader
 """
 
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
 import structlog
@@ -30,8 +30,10 @@ from apps.common.work import watchdog
 
 REQUEST_ID_KEY = call.REQUEST_ID_HEADER.lower()
 FRESH_KEY = call.FRESH_HEADER.lower()
-HEALTH = "/grpc.health.v1.Health/"
+HEALTH_CHECK, HEALTH_WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
+MESSAGE_WITHIN = 5.0  # seconds a caller may keep a thread waiting for the message of its call
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+T = TypeVar("T")
 UNKNOWN = "unknown"  # names that callers make up must not become names of metrics
 MAX_METHOD = 200  # characters of a method in the log
 _NEVER = 1e9  # seconds; grpc reports the lack of a deadline as more than this
@@ -41,7 +43,7 @@ log = structlog.get_logger("grpc")
 
 
 class Chain(grpc.ServerInterceptor):
-    """The one interceptor of the server. Health checks pass it by: they come every second, without a token.
+    """The one interceptor of the server.
 
     `streams` is how many answers are streamed at once, each in a thread of its own; 0 takes the server's threads.
     A stream lasts as long as its reader likes, and must not keep the short calls waiting.
@@ -75,9 +77,11 @@ class Chain(grpc.ServerInterceptor):
         details: grpc.HandlerCallDetails,
     ) -> "Handler | None":
         handler = continuation(details)
-        if handler is None or details.method.startswith(HEALTH):
+        if handler is None or details.method == HEALTH_WATCH:
             return handler
-        wrapped = self._methods[details.method] = _Method(self, details.method, handler).handler()
+        probed = details.method == HEALTH_CHECK
+        wrapped = _health(handler) if probed else _Method(self, details.method, handler).handler()
+        self._methods[details.method] = wrapped
         return wrapped
 
 
@@ -95,35 +99,32 @@ class _Method:
         self.rule: Rule = getattr(self.behavior, "allowed", anyone if self.domain == "grpc" else _no_one)
 
     def handler(self) -> Handler:
-        """The handler to serve instead. It parses the request itself, as grpc answers INTERNAL when that fails."""
-        kinds = {
-            (False, False): grpc.unary_unary_rpc_method_handler,
-            (False, True): grpc.unary_stream_rpc_method_handler,
-            (True, False): grpc.stream_unary_rpc_method_handler,
-            (True, True): grpc.stream_stream_rpc_method_handler,
-        }
-        kind = kinds[self.inner.request_streaming, self.inner.response_streaming]
-        answer: Any = self.answer
-        if self.inner.response_streaming:
-            answer = partial(self.answer_stream)
-            answer.experimental_thread_pool = self.chain.stream_threads  # grpc looks for it here
-        return kind(answer, response_serializer=self.inner.response_serializer)
+        """The handler to serve instead.
 
-    def answer(self, request: Any, context: grpc.ServicerContext) -> Any:
+        It takes a stream whatever the method takes: else grpc waits for the message in a thread before anything here is
+        asked. And it parses the message itself, as grpc answers INTERNAL when that fails.
+        """
+        if not self.inner.response_streaming:
+            return grpc.stream_unary_rpc_method_handler(self.answer, None, self.inner.response_serializer)
+        answer: Any = partial(self.answer_stream)
+        answer.experimental_thread_pool = self.chain.stream_threads  # grpc looks for it here
+        return grpc.stream_stream_rpc_method_handler(answer, None, self.inner.response_serializer)
+
+    def answer(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
         unit = _Unit(self, context)
         try:
             unit.admit()
-            return self.behavior(self.parse(request), context)
+            return self.behavior(self.request(messages, context), context)
         except Exception as error:
             unit.fail(error)
         finally:
             unit.close()
 
-    def answer_stream(self, request: Any, context: grpc.ServicerContext) -> Iterator[Any]:
+    def answer_stream(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
         unit = _Unit(self, context)
         try:
             unit.admit()
-            for response in self.behavior(self.parse(request), context):
+            for response in self.behavior(self.request(messages, context), context):
                 close_old_connections()  # the reader may be slow; others need the pool's connections meanwhile
                 yield response
                 unit.work.check()
@@ -136,10 +137,11 @@ class _Method:
             unit.close()
             close_old_connections()
 
-    def parse(self, request: Any) -> Any:
+    def request(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+        """What the method takes: a message, or a stream of them."""
         if self.inner.request_streaming:
-            return map(self._parse, request)
-        return self._parse(request)
+            return map(self._parse, messages)
+        return self._parse(_only(messages, context))
 
     def _parse(self, data: bytes) -> Any:
         try:
@@ -203,6 +205,27 @@ class _Unit:
     def close(self) -> None:
         watchdog.end(self.work)
         self.access.end("call", self.code)
+
+
+def _only(messages: Iterator[T], context: Any) -> T:
+    """The message of a call that has one; whoever keeps it back is hung up on."""
+    with watchdog.waiting(context.cancel, MESSAGE_WITHIN):
+        message = next(messages, None)
+    if message is None:
+        raise InvalidArgument("The call has no message.", reason="MALFORMED")
+    return message
+
+
+def _health(handler: Any) -> "Handler":
+    """The health check, without the chain: probes come every second, without a token, and make no log."""
+
+    def check(messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        try:
+            return handler.unary_unary(_only(messages, context), context)
+        except InvalidArgument as error:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
+
+    return grpc.stream_unary_rpc_method_handler(check, handler.request_deserializer, handler.response_serializer)
 
 
 def _log_refusal(details: grpc.HandlerCallDetails, name: str, code: str) -> None:

@@ -77,9 +77,12 @@ class LocalChannel(grpc.Channel):
         return found
 
     def unary_unary(self, *args: Any, **kwargs: Any) -> Any:
-        return _Method(self, *args, **kwargs)
+        return _Method(self, False, *args, **kwargs)
 
-    unary_stream = stream_unary = stream_stream = unary_unary
+    def stream_unary(self, *args: Any, **kwargs: Any) -> Any:
+        return _Method(self, True, *args, **kwargs)
+
+    unary_stream, stream_stream = unary_unary, stream_unary
 
     def subscribe(self, callback: Any, try_to_connect: bool = False) -> None:
         callback(grpc.ChannelConnectivity.READY)
@@ -124,12 +127,14 @@ class _Method:
     def __init__(
         self,
         channel: LocalChannel,
+        streams: bool,
         name: str,
         request_serializer: Callable[[Any], bytes],
         response_deserializer: Callable[[bytes], Any],
         **_: Any,
     ) -> None:
         self._channel = channel
+        self._streams = streams
         self._name = name
         self._serialize = request_serializer
         self._deserialize = response_deserializer
@@ -137,7 +142,7 @@ class _Method:
     def __call__(self, request: Any, timeout: float | None = None, metadata: Metadata | None = None) -> Any:
         handler = self._channel.handler(self._name, metadata or ())
         context = LocalContext(timeout, metadata or ())
-        data = map(self._serialize, request) if handler.request_streaming else self._serialize(request)
+        data = map(self._serialize, request if self._streams else (request,))
         call = _Call(handler, context, self._deserialize)
         return call.stream(data) if handler.response_streaming else call.unary(data)
 
@@ -150,7 +155,7 @@ class _Call:
         self._variables = contextvars.Context()
         self._serialize = handler.response_serializer
         self._deserialize = deserialize
-        self._behavior = handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
+        self._behavior = handler.stream_unary or handler.stream_stream
 
     def unary(self, data: Any) -> Any:
         return self._received(self._run(self._behavior, data, self._context))

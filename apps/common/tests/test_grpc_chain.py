@@ -1,5 +1,6 @@
 import contextlib
 import re
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ from structlog.testing import capture_logs
 from apps.common import call
 from apps.common.actor import NOBODY, allow, anyone
 from apps.common.errors import InvalidArgument
+from apps.common.grpc import interceptors
 from apps.common.grpc.errors import from_call
 from apps.common.grpc.service import Service
 from apps.common.grpc.testing import LocalChannel
@@ -135,6 +137,55 @@ def test_bytes_that_are_no_message_are_the_clients_fault(channel, data):
     )
 
     error = failure(method, data, metadata=probe.bearer())
+
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert from_call(error, "probe").reason == "MALFORMED"
+
+
+@pytest.fixture
+def write_later():
+    """Begins calls of Write that send their message when it is too late, if at all."""
+    given_up = threading.Event()
+
+    def later():
+        given_up.wait(20)
+        yield probe.Text()
+
+    def begin(address, messages=None, **options):
+        connected.append(grpc.insecure_channel(address))
+        method = connected[-1].stream_unary(probe.WRITE, probe.Text.SerializeToString, probe.Text.FromString)
+        return method.future(later() if messages is None else iter(messages), **options)
+
+    connected = []
+    yield begin
+    given_up.set()
+    for channel in connected:
+        channel.close()
+
+
+def test_who_may_not_call_is_told_so_before_the_message_is_there(write_later):
+    with serving(threads=1) as address:
+        error = write_later(address).exception(timeout=10)
+
+    assert error.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+def test_a_message_that_does_not_come_does_not_keep_the_thread(write_later, monkeypatch, logs):
+    with serving(threads=1) as address, grpc.insecure_channel(address) as channel:
+        with monkeypatch.context() as patch:
+            patch.setattr(interceptors, "MESSAGE_WITHIN", 0.1)
+            error = write_later(address, metadata=probe.bearer()).exception(timeout=10)
+        line = wait_for_line(logs)
+        answer = probe.Stub(channel).Write(probe.Text(text="a"), metadata=probe.bearer(), timeout=10)
+
+    assert error.code() is grpc.StatusCode.CANCELLED
+    assert (line["name"], line["code"]) == (probe.WRITE, "CANCELLED")
+    assert answer.text == "a"
+
+
+def test_a_call_without_a_message_is_the_clients_fault(write_later):
+    with serving() as address:
+        error = write_later(address, (), metadata=probe.bearer()).exception(timeout=10)
 
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert from_call(error, "probe").reason == "MALFORMED"
