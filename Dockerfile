@@ -42,6 +42,10 @@ WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 
+# What metrics, traces and error reports call it: docker build --build-arg RELEASE=1.4.0
+ARG RELEASE=
+ENV RELEASE=$RELEASE
+
 USER 10001:10001
 EXPOSE 8000 50051
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "deploy/healthcheck.py"]

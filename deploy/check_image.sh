@@ -39,7 +39,7 @@ build() {
 
 if docker info >/dev/null 2>&1; then
     engine=docker
-    docker build --quiet --tag "$image" .
+    docker build --quiet --build-arg RELEASE=checked --tag "$image" .
     docker build --quiet --tag "$image-supervisord" --build-arg "IMAGE=$image" --file deploy/Dockerfile.supervisord .
 else
     [ "$(id -u)" = 0 ] || skip "there is no Docker engine, and buildah with a stand-in base needs root"
@@ -49,7 +49,7 @@ else
     engine="podman --root $folder/root --runroot $folder/run --storage-driver overlay --runtime runc"
     mkdir -p "$folder"
     make_base
-    build --tag "$image"
+    build --build-arg RELEASE=checked --tag "$image"
     build --tag "$image-supervisord" --build-arg "IMAGE=$image" --file deploy/Dockerfile.supervisord
 fi
 # shellcheck disable=SC2086 # the engine is several words

@@ -168,8 +168,16 @@ def check_restart(engine: Engine, name: str) -> None:
     wait_for("the killed relay", alive, lambda: engine.logs(name))
 
 
+def check_release(engine: Engine) -> None:
+    """What deploy/check_image.sh has built it as."""
+    program = "from django.conf import settings; print(settings.RELEASE)"
+    if (release := engine.run("manage", "shell", "--verbosity", "0", "--command", program).strip()) != "checked":
+        raise SystemExit(f"the image calls itself {release!r}, not 'checked'")
+
+
 def check(engine: Engine, image: str) -> None:
     engine.run("migrate")
+    check_release(engine)
     with engine.role("web", web_is_up):
         check_static_files()
     with engine.role("grpc", grpc_is_up):

@@ -9,25 +9,42 @@ from django.db import Error, close_old_connections
 
 from apps.common import work
 from apps.common.errors import DeadlineExceeded
-from apps.infra import alive, broker, heartbeat, queue
+from apps.infra import alive, broker, heartbeat, queue, state
 
 log = structlog.get_logger("relay")
 
 IDLE = 0.1  # seconds between two looks at an empty queue
 LOOK = 1.0  # seconds between two looks at whether the broker is still the same
+REPORT = 30.0  # seconds between two lines about the queue
 DOWN = 1.0  # seconds until the next try while the broker or the database is down
 PASS = 30.0  # seconds one round may take; a query that waits for longer is given up
 CONFIRMED = 2.0  # seconds within which the broker must have taken a message
 
 
+class _Report:
+    """The line about the queue: what scales the workers where metrics are made of logs."""
+
+    def __init__(self) -> None:
+        self._next = 0.0  # on the clock of time.monotonic()
+
+    def write(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + REPORT
+        found = state.queue_state()
+        log.info("queue", waiting=found.due + found.carried + found.silent, **found._asdict())
+
+
 def run(app: Celery, stop: threading.Event) -> None:
     """Publish until told to stop. A broker or database that is down is waited for."""
     marked, next_look = broker.connect(), 0.0
+    report = _Report()
     while not stop.is_set():
         alive.show()
         try:
             with work.within(PASS):
                 heartbeat.note("relay", at_most_every=10)
+                report.write()
                 if time.monotonic() >= next_look:
                     next_look = time.monotonic() + LOOK
                     look_at(marked)

@@ -36,8 +36,10 @@ def network(text: str) -> str:
     """Put the names that moto gives a network of its own in the place of those that the values file has."""
     ec2 = boto3.client("ec2", region_name=REGION)
     vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    group = ec2.create_security_group(GroupName="stores", Description="stores", VpcId=vpc)["GroupId"]
-    text = text.replace("vpc-00000000000000000", vpc).replace("sg-00000000000000000", group)
+    text = text.replace("vpc-00000000000000000", vpc)
+    for number, name in enumerate(("stores", "monitoring")):
+        group = ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]
+        text = text.replace(f"sg-0000000000000000{number}", group)
     for number, zone in enumerate("abab", start=1):
         subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"{REGION}{zone}")
         text = text.replace(f"subnet-0000000000000000{number}", subnet["Subnet"]["SubnetId"])

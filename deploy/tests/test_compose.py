@@ -12,7 +12,7 @@ def test_every_variable_of_the_compose_file_is_one_the_settings_read():
     block = COMPOSE.partition("environment: &environment\n")[2].partition("  depends_on")[0]
     names = re.findall(r"^    ([A-Z_]+):", block, re.MULTILINE)
 
-    assert len(names) == 20
+    assert len(names) == 19
     assert {name.lower() for name in names} <= set(env.Env.model_fields)
 
 

@@ -30,7 +30,11 @@ def target_group(task: Task) -> str:
 
 def _network(plan: Plan) -> Resources:
     vpc = plan.aws["vpc"]
-    # From each other, and from the balancer where there is a port that it serves.
+    # From the balancer where there is a port that it serves, from who reads the metrics, and below from each other.
+    balancer = {"Fn::GetAtt": ["BalancerGroup", "GroupId"]}
+    to_tasks = [_ingress(port, SourceSecurityGroupId=balancer) for port in (8000, 50051)]
+    if plan.metrics_ports:
+        to_tasks.append(_ingress(*plan.metrics_ports, SourceSecurityGroupId=plan.aws["monitoring"]))
     return {
         "Cluster": {
             "Type": "AWS::ECS::Cluster",
@@ -48,10 +52,7 @@ def _network(plan: Plan) -> Resources:
             "Properties": {
                 "GroupDescription": "The tasks",
                 "VpcId": vpc,
-                "SecurityGroupIngress": [
-                    _ingress(port, SourceSecurityGroupId={"Fn::GetAtt": ["BalancerGroup", "GroupId"]})
-                    for port in (8000, 50051)
-                ],
+                "SecurityGroupIngress": to_tasks,
             },
         },
         "TaskGroupItself": {
@@ -72,8 +73,8 @@ def _network(plan: Plan) -> Resources:
     }
 
 
-def _ingress(port: int, **source: Any) -> dict[str, Any]:
-    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": port, **source}
+def _ingress(port: int, last_port: int | None = None, **source: Any) -> dict[str, Any]:
+    return {"IpProtocol": "tcp", "FromPort": port, "ToPort": last_port or port, **source}
 
 
 def _rights(plan: Plan) -> Resources:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.text import slugify
 
-from project import database, env, grpc_server
+from project import database, env, exporter, grpc_server
 
 FOLDER = env.BASE_DIR / "deploy" / "ecs"
 STOP_MARGIN = 10  # seconds between the end of a role's drain and its being killed
@@ -90,6 +90,12 @@ class Plan(NamedTuple):
         return found
 
     @property
+    def metrics_ports(self) -> tuple[int, int] | None:
+        """The first and the last port of the metrics, of all roles; None when they are off."""
+        first = int(self.tasks[0].variables.get("METRICS_PORT", 0))
+        return (first, first + len(exporter.ROLES) - 1) if first else None
+
+    @property
     def name(self) -> str:
         return f"{self.project}-{self.environment}"
 
@@ -115,13 +121,16 @@ def load(environment: str, folder: Path = FOLDER) -> Plan:
     plan = Plan(project, environment, values["aws"], ())
     installations = {name: {"domains": DOMAINS} | given for name, given in services["installations"].items()}
     holders = _holders(installations)
-    return plan._replace(
+    plan = plan._replace(
         tasks=tuple(
             task
             for name, installation in installations.items()
             for task in _tasks(plan, name, installation, services, values, holders)
         )
     )
+    if plan.metrics_ports and not plan.aws.get("monitoring"):
+        raise ImproperlyConfigured("METRICS_PORT is set: name the security group that may ask as monitoring in [aws].")
+    return plan
 
 
 def _tasks(

@@ -153,7 +153,7 @@ def _waiting_per_worker(plan: Plan, task: Task) -> list[dict[str, Any]]:
 
 
 def _queue_length(plan: Plan) -> Resources:
-    """The relay logs how many tasks wait; CloudWatch makes a metric of the line, so no task needs rights for it."""
+    """The relay logs how many tasks wait, and CloudWatch makes a metric of the line: no task needs rights for it."""
     return {
         f"{task.id}Waiting": {
             "Type": "AWS::Logs::MetricFilter",

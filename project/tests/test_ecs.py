@@ -6,7 +6,9 @@ import subprocess
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from structlog.testing import capture_logs
 
+from apps.infra import relay
 from project import discovery, env
 from project.ecs import base, plan, services
 
@@ -145,6 +147,7 @@ def test_every_domain_reaches_those_it_calls(environment):
         ("staging.toml", 'LOG_LEVEL = "INFO"', 'LOG_LEVEL = "LOUD"', "LOG_LEVEL='LOUD'"),
         ("staging.toml", "ALLOWED_HOSTS", "LOG_FORMAT", r"ALLOWED_HOSTS=\(empty\)|LOG_FORMAT="),
         ("staging.toml", "LOG_LEVEL", "SECRET_KEY", "values of secrets: SECRET_KEY"),
+        ("staging.toml", "monitoring =", "monitors =", "METRICS_PORT is set: name the security group"),
         ("services.toml", '"SECRET_KEY", ', "", r"SECRET_KEY=\(empty\)"),
         ("services.toml", '"REDIS_URL", ', "", "REDIS_URL among the secrets"),
         ("services.toml", "WORKER_GRACE = 60", "WORKER_GRACE = 110", None),
@@ -206,6 +209,35 @@ def _step(line):
     if words[0] == "cloudformation":
         return f"deploy {words[words.index('--stack-name') + 1].rpartition('-')[2]}"
     return " ".join(words[1:3]) if words[1] == "wait" else words[1]
+
+
+def ingress(found):
+    group = base.template(found)["Resources"]["TaskGroup"]["Properties"]["SecurityGroupIngress"]
+    return {(rule["FromPort"], rule["ToPort"], str(rule["SourceSecurityGroupId"])) for rule in group}
+
+
+def test_who_monitors_reaches_the_metrics_and_nobody_else_does(files):
+    balancer = "{'Fn::GetAtt': ['BalancerGroup', 'GroupId']}"
+    served = {(8000, 8000, balancer), (50051, 50051, balancer)}
+
+    assert ingress(plan.load("staging")) == served | {(9100, 9103, "sg-00000000000000001")}
+    assert ingress(plan.load("staging", files("services.toml", "METRICS_PORT = 9100", ""))) == served
+
+
+@pytest.mark.django_db
+def test_what_scales_the_workers_is_a_line_that_the_relay_writes():
+    with capture_logs() as lines:
+        relay._Report().write()
+    (line,) = lines
+    (metric,) = (
+        resource["Properties"]
+        for resource in services.template(plan.load("staging"))["Resources"].values()
+        if resource["Type"] == "AWS::Logs::MetricFilter"
+    )
+
+    assert metric["FilterPattern"] == f'{{ $.event = "{line["event"]}" && $.waiting = * }}'
+    assert metric["MetricTransformations"][0]["MetricValue"] == "$.waiting"
+    assert (line["waiting"], line["log_level"]) == (0, "info")
 
 
 def test_the_connections_of_all_tasks_are_counted(files):

@@ -2,8 +2,9 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from structlog.testing import capture_logs
 
-from apps.infra import state
+from apps.infra import relay, state
 from apps.infra.models import Heartbeat, QueuedTask
 
 pytestmark = pytest.mark.django_db
@@ -40,3 +41,18 @@ def test_heartbeats_have_ages():
     Heartbeat.objects.create(name="beat", at=timezone.now() - timedelta(seconds=300))
 
     assert state.heartbeat_ages() == {"beat": pytest.approx(300, abs=5)}
+
+
+def test_the_relay_reports_what_waits_now_and_then():
+    put("due", due=-90)
+    put("at the broker", due=60, published=1)
+    put("its worker died, published again", due=60, runs=-60, published=2)
+    put("delayed", due=60)
+    put("running", due=30, runs=30, published=1)
+    report = relay._Report()
+    with capture_logs() as lines:
+        report.write()
+        report.write()
+
+    (line,) = lines
+    assert (line["event"], line["waiting"], line["running"], line["parked"]) == ("queue", 3, 1, 0)
