@@ -36,7 +36,7 @@ class Server:
 
     def cpu(self) -> float:
         """Seconds of CPU that the process and its children have used."""
-        return sum(_ticks(pid) for pid in (self.process.pid, *_children(self.process.pid))) / TICK
+        return cpu(self.process.pid)
 
     def stop(self) -> None:
         if self.process.poll() is None:
@@ -58,6 +58,11 @@ def running(servers: Sequence[Server]) -> Iterator[None]:
     finally:
         for server in servers:
             server.stop()
+
+
+def cpu(pid: int) -> float:
+    """Seconds of CPU that the process and its children have used."""
+    return sum(_ticks(one) for one in (pid, *_children(pid))) / TICK
 
 
 def free_port() -> int:
@@ -94,8 +99,8 @@ def _machine_ticks() -> tuple[int, int]:
 
 
 def _ticks(pid: int) -> int:
-    fields = _stat(pid)
-    return int(fields[11]) + int(fields[12]) if fields else 0
+    """What it has used, and those of its children that have ended."""
+    return sum(map(int, _stat(pid)[11:15]))
 
 
 def _children(pid: int) -> list[int]:

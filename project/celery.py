@@ -46,6 +46,9 @@ app.conf.update(
     worker_consumer="apps.infra.consumer:Consumer",
     worker_concurrency=capacity.cpus(),  # Celery's own default counts the machine's, whatever the container may use
     worker_prefetch_multiplier=1,  # a slow task must not hold others that wait behind it
+    # Celery closes the database's connection around each task otherwise, and connecting costs more than a small task.
+    # One that broke meanwhile is mended where the task begins (apps/infra/task.py).
+    CELERY_DB_REUSE_MAX=1000,
     worker_cancel_long_running_tasks_on_connection_loss=False,
     beat_scheduler="apps.infra.scheduler:Scheduler",
     timezone=settings.CELERY_TIMEZONE,

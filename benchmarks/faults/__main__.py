@@ -26,6 +26,12 @@ ROWS = {
     "catalog": "catalog_row:catalog",
     "poison": "queue_rows:poison",
     "speed": "queue_rows:speed",
+    "one-web": "fleet_row:web",
+    "one-web-worker": "fleet_row:web_worker",
+    "one-grpc": "fleet_row:grpc",
+    "one-worker": "fleet_row:worker",
+    "one-relay": "fleet_row:relay",
+    "one-beat": "fleet_row:beat",
     "peer-workers": "peers:workers",
     "peer-broker": "peers:broker",
 }

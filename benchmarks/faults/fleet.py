@@ -42,6 +42,7 @@ class Fleet:
         return self.members["web"]
 
     def _start(self, world: World, role: str, name: str, environment: dict[str, str]) -> Process:
+        environment = environment | {"PGAPPNAME": role}  # so that PostgreSQL can tell whose its connections are
         starters: dict[str, Any] = {"worker": world.worker, "relay": world.relay, "beat": world.beat}
         if role in starters:
             started: Process = starters[role](environment, name)

@@ -34,13 +34,13 @@ class Request(NamedTuple):
 class Browser:
     """Keeps its connection, and connects anew after an error. Sends nothing twice."""
 
-    def __init__(self, port: int, shop: Shop) -> None:
-        self.port, self.shop = port, shop
+    def __init__(self, port: int, shop: Shop, works: Sequence[str] = WORKS) -> None:
+        self.shop, self.works = shop, works
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
         self.headers = {"Content-Type": "application/json"}
 
     def send(self, number: int) -> Request:
-        work, product = WORKS[number % len(WORKS)], str(self.shop.products[number % len(self.shop.products)])
+        work, product = self.works[number % len(self.works)], str(self.shop.products[number % len(self.shop.products)])
         headers = self.headers
         if work == "order":
             lines = [{"productId": product, "quantity": 1}]
@@ -84,7 +84,7 @@ class Service:
         except DomainError as error:
             problem = error.code
         except grpc.RpcError as error:
-            problem = str(error.code().name)  # type: ignore[attr-defined]
+            problem = str(error.code().name)
         return Request("call", sent, time.monotonic() - sent, problem)
 
 
