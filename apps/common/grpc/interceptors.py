@@ -140,7 +140,7 @@ class _Method:
     def request(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
         """What the method takes: a message, or a stream of them."""
         if self.inner.request_streaming:
-            return map(self._parse, messages)
+            return map(self._parse, _until(call.seconds_left() or 0, messages, context))
         return self._parse(_only(messages, context))
 
     def _parse(self, data: bytes) -> Any:
@@ -205,6 +205,12 @@ class _Unit:
     def close(self) -> None:
         watchdog.end(self.work)
         self.access.end("call", self.code)
+
+
+def _until(seconds: float, messages: Iterator[T], context: Any) -> Iterator[T]:
+    """The messages of a stream; whoever has more to say when the call's time is up is hung up on."""
+    with watchdog.waiting(context.cancel, seconds):
+        yield from messages
 
 
 def _only(messages: Iterator[T], context: Any) -> T:

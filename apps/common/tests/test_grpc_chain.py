@@ -143,9 +143,15 @@ def test_bytes_that_are_no_message_are_the_clients_fault(channel, data):
 
 
 @pytest.fixture
-def write_later():
+def given_up():
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def write_later(given_up):
     """Begins calls of Write that send their message when it is too late, if at all."""
-    given_up = threading.Event()
 
     def later():
         given_up.wait(20)
@@ -158,7 +164,6 @@ def write_later():
 
     connected = []
     yield begin
-    given_up.set()
     for channel in connected:
         channel.close()
 
@@ -181,6 +186,19 @@ def test_a_message_that_does_not_come_does_not_keep_the_thread(write_later, monk
     assert error.code() is grpc.StatusCode.CANCELLED
     assert (line["name"], line["code"]) == (probe.WRITE, "CANCELLED")
     assert answer.text == "a"
+
+
+def test_a_stream_of_messages_ends_with_the_calls_time(given_up):
+    def later():
+        given_up.wait(20)
+        yield probe.Text()
+
+    with serving(probe.chain(deadline=0.1)) as address, grpc.insecure_channel(address) as channel:
+        answers = probe.Stub(channel).Chat(later(), metadata=probe.bearer())
+        with pytest.raises(grpc.RpcError) as failed:
+            next(answers)
+
+    assert failed.value.code() is grpc.StatusCode.CANCELLED
 
 
 def test_a_call_without_a_message_is_the_clients_fault(write_later):
