@@ -184,7 +184,8 @@ def test_a_message_that_does_not_come_does_not_keep_the_thread(write_later, monk
         answer = probe.Stub(channel).Write(probe.Text(text="a"), metadata=probe.bearer(), timeout=10)
 
     assert error.code() is grpc.StatusCode.CANCELLED
-    assert (line["name"], line["code"]) == (probe.WRITE, "CANCELLED")
+    assert line["name"] == probe.WRITE
+    assert line["code"] in ("CANCELLED", "INVALID_ARGUMENT")  # whether grpc first tells of the end or of no message
     assert answer.text == "a"
 
 
