@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from datetime import timedelta
 
@@ -256,11 +257,12 @@ def test_the_workers_of_a_web_server_are_counted_together(tmp_path):
 def ask(port: int) -> None:
     body = json.dumps({"query": "{ __typename }"}).encode()
     request = urllib.request.Request(f"http://127.0.0.1:{port}/graphql", body, {"Content-Type": "application/json"})
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while True:
         try:
-            urllib.request.urlopen(request, timeout=5).close()
-        except OSError:
+            urllib.request.urlopen(request, timeout=60).close()
+        except urllib.error.URLError as error:  # what was heard must not be sent again: it is counted
+            assert isinstance(error.reason, ConnectionRefusedError)
             assert time.monotonic() < end
             time.sleep(0.1)
         else:

@@ -1,53 +1,205 @@
-"""A primary and a replica that streams from it, in a temporary folder."""
-
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+"""Which database is asked. Here the replica is a second connection to the same one; test_streaming_replica has a real one."""
 
 import pytest
-from django.conf import settings
+from django.db import OperationalError, connection, connections, transaction
 
-from benchmarks.faults.stores import Postgres
+from apps.accounts.tests.factories import StaffFactory
+from apps.catalog import repository
+from apps.catalog.rpc import register
+from apps.catalog.tests.factories import ProductFactory
+from apps.common import call, replica, work
+from apps.common.errors import DeadlineExceeded
+from apps.common.grpc.channel import Channel
+from apps.common.grpc.testing import LocalChannel
+from apps.common.tests import probe
+from apps.common.tests.test_work import SLOW
+from protos.catalog.v1 import catalog_pb2 as pb
+from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 
-BINARIES = [*Path("/usr/lib/postgresql").glob("*/bin/pg_basebackup"), shutil.which("pg_basebackup")]
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", replica.ALIAS])
 
-pytestmark = pytest.mark.skipif(not any(BINARIES), reason="needs PostgreSQL's own programs: apt install postgresql")
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    folder = Path(tempfile.mkdtemp(prefix="replica-"))  # pytest's own is closed to PostgreSQL's user
-    folder.chmod(0o755)
-    started = []
-    try:
-        started.append(Postgres(folder / "primary"))
-        started.append(Postgres(folder / "replica", started[0]))
-        yield started
-    finally:
-        for server in reversed(started):
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+PRODUCTS = "{ products(first: 5) { edges { node { sku } } } }"
+CREATE = 'mutation { createProduct(input: {sku: "NEW", name: "New", price: "1.00"}) { product { sku } } }'
 
 
-def test_a_visitor_is_answered_by_the_replica_and_whoever_wrote_by_the_primary(cluster):
-    primary, replica = cluster
-    urls = {"DATABASE_URL": primary.url("postgres"), "DATABASE_REPLICA_URL": replica.url("postgres")}
-    done = subprocess.run(
-        [sys.executable, "-m", "apps.catalog.tests.replica_session", str(replica.process.pid)],
-        env=os.environ | urls | {"REDIS_URL": settings.REDIS_URL, "DJANGO_SETTINGS_MODULE": "project.settings"},
-        cwd=settings.BASE_DIR,
-        stdout=subprocess.PIPE,
-        check=True,
-        text=True,
-    )
-
-    assert json.loads(done.stdout.splitlines()[-1]) == {
-        "visitor, caught up": ["A"],
-        "staff, who wrote": ["A", "B"],
-        "visitor, replica behind": ["A"],
-        "visitor, replica down": ["A", "B"],
+@pytest.fixture(scope="module", autouse=True)
+def _replica(django_db_setup):
+    connections.settings[replica.ALIAS] = connection.settings_dict | {
+        "TEST": connection.settings_dict["TEST"] | {"MIRROR": "default"}
     }
+    yield
+    connections[replica.ALIAS].close()
+    del connections.settings[replica.ALIAS], connections[replica.ALIAS]
+
+
+@pytest.fixture(autouse=True)
+def asked(settings, monkeypatch):
+    """The statements that the replica was asked."""
+    settings.DATABASE_ROUTERS = ["apps.common.replica.Router"]
+    monkeypatch.setattr(replica, "_rests_until", 0.0)
+    statements = []
+
+    def note(execute, sql, params, many, context):
+        statements.append(sql)
+        return execute(sql, params, many, context)
+
+    with connections[replica.ALIAS].execute_wrapper(note):
+        yield statements
+
+
+@pytest.fixture
+def unit():
+    """A unit of work that began as one that changes nothing."""
+    call.start()
+    call.record().may_lag = True
+    yield call.record()
+    call.start()
+
+
+@pytest.fixture
+def down(monkeypatch):
+    """Have the replica refuse connections."""
+
+    def refuse(*args):
+        tries.append(args)
+        raise OperationalError("connection refused")
+
+    tries = []
+    connections[replica.ALIAS].close()
+    monkeypatch.setattr(connections[replica.ALIAS], "ensure_connection", refuse)
+    return tries
+
+
+def test_the_replica_answers_what_is_marked_and_nothing_else(unit, asked):
+    product = ProductFactory()
+    unit.wrote = False
+
+    assert [found.id for found in repository.list_products().items] == [product.id]
+    assert repository.count_products(search="SKU") == 1
+    assert [found.id for chunk in repository.iterate_products() for found in chunk] == [product.id]
+    assert len(asked) == 4
+    assert repository.get_product(product.id).id == product.id
+    assert len(asked) == 4
+
+
+def test_what_was_written_in_the_unit_is_read_from_the_primary(unit, asked):
+    repository.list_products()
+    assert len(asked) == 1
+    ProductFactory()
+    repository.list_products()
+
+    assert len(asked) == 1
+
+
+def test_inside_a_transaction_the_primary_answers(unit, asked):
+    with transaction.atomic():
+        repository.list_products()
+
+    assert asked == []
+    unit.wrote = False  # the test's own transaction; its end is a statement, too
+    repository.list_products()
+    assert len(asked) == 1
+
+
+def test_tasks_commands_and_the_shell_ask_the_primary(asked):
+    repository.list_products()
+    call.start()
+    repository.list_products()
+
+    assert asked == []
+
+
+def test_a_replica_that_is_down_is_left_alone_for_a_while(unit, down, monkeypatch, caplog):
+    for _ in range(3):
+        assert repository.list_products().items == []
+    assert len(down) == 1
+    assert caplog.text.count("the replica does not answer") == 1
+    monkeypatch.setattr(replica.time, "monotonic", lambda: replica._rests_until)
+    monkeypatch.setattr(replica, "REST", 0)
+    repository.list_products()
+
+    assert len(down) == 2
+
+
+def test_a_replica_that_is_back_is_asked_again(unit, asked, monkeypatch):
+    monkeypatch.setattr(replica, "_rests_until", 1.0)
+    repository.list_products()
+
+    assert len(asked) == 1
+    assert replica._rests_until == 0.0
+
+
+def test_an_error_of_the_read_itself_is_no_fault_of_the_replica(unit):
+    with pytest.raises(ZeroDivisionError):
+        replica.may_answer(lambda: 1 / 0)()
+
+    assert replica._rests_until == 0.0
+
+
+def test_a_query_on_the_replica_ends_with_the_deadline_and_is_not_asked_again(unit, asked):
+    def read():
+        with connections[replica.ALIAS].cursor() as cursor:
+            cursor.execute(SLOW[connection.vendor])
+
+    with pytest.raises(DeadlineExceeded), work.within(0.2):
+        replica.may_answer(read)()
+
+    assert len(asked) == 1
+    assert replica._rests_until == 0.0
+
+
+def test_a_visitors_query_is_the_replicas_and_a_mutation_is_not(graphql, asked):
+    graphql().data(PRODUCTS)
+    assert len(asked) == 1
+    graphql().login(StaffFactory()).data(CREATE)
+
+    assert len(asked) == 1
+
+
+def test_a_browser_that_wrote_reads_what_it_wrote(graphql, asked):
+    page = graphql().login(StaffFactory())
+    assert replica.COOKIE not in page.client.cookies
+    page.data(CREATE)
+    cookie = page.client.cookies[replica.COOKIE]
+    assert (cookie["max-age"], cookie["httponly"], cookie["samesite"]) == (5, True, "Lax")
+    page.data(PRODUCTS)
+
+    assert asked == []
+    graphql().data(PRODUCTS)
+    assert len(asked) == 1
+
+
+def test_without_a_replica_no_cookie_is_set(graphql, monkeypatch):
+    monkeypatch.delitem(connections.settings, replica.ALIAS)
+    page = graphql().login(StaffFactory())
+    page.data(CREATE)
+    monkeypatch.setitem(connections.settings, replica.ALIAS, connection.settings_dict)
+
+    assert replica.COOKIE not in page.client.cookies
+
+
+def test_a_call_that_changes_nothing_is_the_replicas(asked):
+    catalog = CatalogServiceStub(LocalChannel(register, probe.chain()))
+    catalog.ListProducts(pb.ListProductsRequest(), metadata=probe.bearer())
+    assert len(asked) == 1
+    catalog.ListProducts(pb.ListProductsRequest(), metadata=(*probe.bearer(), ("x-fresh", "1")))
+
+    assert len(asked) == 1
+
+
+def test_a_caller_that_has_written_says_so(unit):
+    channel = Channel("grpc://nowhere:1", probe.DESCRIPTOR, token=probe.TOKEN)
+    assert "x-fresh" not in dict(channel.metadata(probe.READ))
+    unit.wrote = True
+
+    assert dict(channel.metadata(probe.READ))["x-fresh"] == "1"
+
+
+def test_a_call_that_may_have_changed_something_elsewhere_counts_as_a_write(unit):
+    local = LocalChannel(probe.register, probe.chain())
+    stub = probe.Stub(Channel("grpc://local:1", probe.DESCRIPTOR, token=probe.TOKEN, connect=lambda: local))
+    stub.Read(probe.Text())
+    assert not unit.wrote
+    stub.Write(probe.Text())
+
+    assert unit.wrote
