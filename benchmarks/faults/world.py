@@ -100,9 +100,9 @@ class World:
         return self.run(environment, "manage.py", *words)
 
     def run(self, environment: dict[str, str], *command: str) -> str:
-        done = subprocess.run([sys.executable, *command], env=environment, stdout=subprocess.PIPE, text=True)
+        done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True)
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}")
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-2000:]}")
         return done.stdout
 
     def say(self, text: str) -> None:
