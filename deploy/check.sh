@@ -43,8 +43,8 @@ say "PgBouncer"
 if PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then
     server=${IMAGE_CHECK_DATABASE_URL:-postgres://postgres:postgres@127.0.0.1:5432/postgres}
     export DATABASE_URL="${server%/*}/pgbouncer_check" # only the tests' database beside it is ever made
-    python -m pytest -q deploy/tests/test_pgbouncer.py
-    python -m deploy.pgbouncer python -m pytest -q apps/common/tests/test_work.py apps/catalog apps/orders apps/infra
+    find apps -name test_pgbouncer.py -exec python -m pytest -q {} +
+    python -m deploy.pgbouncer python -m pytest -q apps --ignore-glob='*/test_pgbouncer.py'
     unset DATABASE_URL
 else
     echo "SKIPPED: nothing was run through PgBouncer: it is not installed" >&2
