@@ -33,7 +33,7 @@ call_command("protos", lint=True, breaking=True)
 from importlinter.cli import lint_imports_command
 lint_imports_command()
 """
-PART = ["test_discovery.py", "test_env.py", "test_protos.py", "test_schema.py", "test_seam.py", "test_split.py"]
+PART = ["test_env.py", "test_protos.py", "test_schema.py", "test_seam.py"]
 
 
 def removals() -> list[tuple[str, ...]]:
