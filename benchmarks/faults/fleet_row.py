@@ -38,9 +38,9 @@ def _killed(row: str, role: str, kill: Kill, what: str, world: World) -> Result:
     seconds, pace = (10.0, 20.0) if world.quick else (30.0, 50.0)
     with world.row(row.replace("-", "_")) as (database, environment):
         tables, tasks = Tables(world, database), int(seconds * 20)
-        fleet = Fleet(world, environment, **ROLES)
         fill = ("-m", "benchmarks.faults.fill")
         world.run(environment, *fill, "ticks", str(int(TICK * 1000)))
+        fleet = Fleet(world, environment, **ROLES)
         world.run(environment, *fill, "work", str(tasks), "50", str(int(seconds)))
         browsers = Traffic([Browser(fleet.front.port, fleet.shop).send for _ in range(8)], pace)
         services = Traffic([Service(fleet.front.grpc_port, TOKEN, fleet.shop).send for _ in range(4)], pace)

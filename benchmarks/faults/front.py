@@ -17,7 +17,7 @@ class Front:
 
     def __init__(self, folder: Path, servers: Mapping[str, Sequence[int]]) -> None:
         """`servers` are the ports of `web` and `grpc`."""
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self.port, self.grpc_port = free_port(), free_port()
         text = (CONFIGURATION / "nginx.conf").read_text()
         for old, new in {
