@@ -121,7 +121,7 @@ def test_while_the_broker_is_away_tasks_wait_in_the_table(node, settings):
 def test_how_much_waits_is_told(node, settings):
     settings.CELERY_BROKER_URL = node.url
     publisher = Celery("test", broker=node.url, set_as_current=False)
-    publisher.conf.task_default_queue = "nobody-listens"
+    publisher.conf.update(task_default_queue="nobody-listens", broker_transport_options=RABBITMQ)
     asked = broker.connect()
     assert asked.waiting("nobody-listens") == 0
     publisher.send_task("a")
