@@ -1,4 +1,4 @@
-"""Which database is asked. Here the replica is a second connection to the same one; test_streaming_replica has a real one."""
+"""Which database is asked. Here the replica is a second connection to the same one; a real one streams elsewhere."""
 
 import pytest
 from django.db import OperationalError, connection, connections, transaction
