@@ -6,14 +6,14 @@ python -m deploy.pgbouncer COMMAND...     runs COMMAND with a DATABASE_URL that 
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from apps.common.testing import free_port, wait_for_port
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 SIZE = 6  # connections to each database
@@ -40,15 +40,14 @@ def running(url: str, size: int = SIZE) -> Iterator[str]:
     """In front of the server of `url`: yields the URL that leads through it, to the same database."""
     server = urlsplit(url)
     words = {"host": server.hostname, "port": server.port or 5432, "user": server.username, "password": server.password}
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     with tempfile.TemporaryDirectory(prefix="pgbouncer-") as folder:
         path = Path(folder) / "pgbouncer.ini"
         server_words = " ".join(f"{name}={value}" for name, value in words.items() if value)
         path.write_text(CONFIGURATION.format(server=server_words, port=port, size=size))
         process = _start(path)
         try:
-            _wait_for(port)
+            wait_for_port(port)
             yield server._replace(netloc=f"{server.username}@127.0.0.1:{port}").geturl()
         finally:
             process.terminate()
@@ -59,19 +58,6 @@ def _start(configuration: Path) -> "subprocess.Popen[bytes]":
     assert PROGRAM
     who = ["-u", "nobody"] if os.getuid() == 0 else []  # it does not run as root
     return subprocess.Popen([PROGRAM, "-q", *who, str(configuration)], stderr=subprocess.DEVNULL)
-
-
-def _wait_for(port: int) -> None:
-    end = time.monotonic() + 10
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-        else:
-            return
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ COMMON = (
     "grpc/errors.py",
     "grpc/validate.py",
 )
-DOMAIN = ("entities.py", "wire.py", "client.py", "fake.py")  # public.py becomes the domain's __init__.py
+DOMAIN = ("entities.py", "rules.py", "wire.py", "client.py", "fake.py")  # public.py becomes the domain's __init__.py
 CHOOSING = ("from apps.common.remote import", "from apps.common.seam import")  # what public.py chooses with
 # From the most to the least special; what is left of the name follows.
 MOVES = (

@@ -139,8 +139,8 @@ class KeptInsert:
         compiler = query.get_compiler(using)
         compiler.returning_fields = [meta.pk]
         [(sql, values)] = compiler.as_sql()
-        written = {field: getattr(self._row, field.attname) for field in fields}
-        given = {value.number: field for field, value in written.items() if isinstance(value, Given)}
+        written = ((field, getattr(self._row, field.attname)) for field in fields)
+        given = {value.number: field for field, value in written if isinstance(value, Given)}
         insert = self._composed[using] = _Insert(sql, values, given)
         return insert
 

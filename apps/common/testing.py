@@ -33,11 +33,12 @@ def _start_valkey() -> str:
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(server.wait)
     atexit.register(server.terminate)
-    _wait_for(port)
+    wait_for_port(port)
     return f"redis://127.0.0.1:{port}/0"
 
 
-def _wait_for(port: int, seconds: float = 10) -> None:
+def wait_for_port(port: int, seconds: float = 10) -> None:
+    """Raises OSError when nobody listens there in time."""
     end = time.monotonic() + seconds
     while True:
         try:

@@ -200,11 +200,12 @@ def _guard(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 def _run_guarded(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
     record, started = call.record(), time.perf_counter()
-    record.wrote = record.wrote or not str(sql).startswith("SELECT")
+    text = str(sql)  # psycopg's composed statements come by here, too
+    record.wrote = record.wrote or not text.startswith("SELECT")
     try:
         if trace.tracer is None:
             return _run(execute, sql, params, many, context)
-        with trace.span(sql.partition(" ")[0].upper(), "client", **_described(sql, context["connection"])):
+        with trace.span(text.partition(" ")[0].upper(), "client", **_described(text, context["connection"])):
             return _run(execute, sql, params, many, context)
     finally:
         record.queries += 1

@@ -7,7 +7,7 @@ They keep to the contract that `tests/test_contract.py` holds all implementation
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,17 +17,15 @@ from apps.common.errors import (
     AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
-    InvalidArgument,
     NotFound,
     Unavailable,
 )
 from apps.common.fakes import IDS, Pages
 from apps.common.pages import Page
-from apps.orders import entities
+from apps.orders import entities, rules
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
 
 _ZERO = Decimal("0.00")
-_MAX_TOTAL = Decimal("999999999999.99")
 
 
 class Orders:
@@ -48,7 +46,7 @@ class Orders:
 
     def place_order(self, actor: Actor, lines: Sequence[Line], key: str) -> Order:
         customer_id = _customer(actor)
-        wanted = _checked(lines, key)
+        wanted = rules.checked_lines(lines, key)
         with self._lock:
             if (customer_id, key) not in self._keys:
                 self._keys[customer_id, key] = self._add(customer_id, wanted), wanted
@@ -69,18 +67,16 @@ class Orders:
             if order.status is not OrderStatus.PENDING:
                 return order
             products = self._catalog.get_products([line.product_id for line in lines])
-            problem = _problem(lines, products) or self._take(order_id, lines)
+            problem = rules.problem(lines, products) or self._take(order_id, lines)
             if problem:
                 return self._change(order, status=OrderStatus.REJECTED, reason=problem)
             self._lines[order_id] = [_bought(line, products[line.product_id]) for line in lines]
             currency = self._lines[order_id][0].currency
-            return self._change(order, status=OrderStatus.PLACED, total=_total(lines, products), currency=currency)
+            return self._change(order, status=OrderStatus.PLACED, total=rules.total(lines, products), currency=currency)
 
     def cancel_order(self, actor: Actor, order_id: int, reason: str) -> Order:
         self.get_order(actor, order_id)
-        reason = reason.strip()
-        if not 1 <= len(reason) <= 500 or "\0" in reason:
-            raise InvalidArgument("Say why.", fields={"reason": "must have 1 to 500 characters, none NUL"})
+        reason = rules.checked_reason(reason)
         with self._lock:
             order = self._orders[order_id]
             if order.status is OrderStatus.CANCELLED:
@@ -89,7 +85,7 @@ class Orders:
                 raise FailedPrecondition(
                     "The order is rejected: it cannot be cancelled.", reason="ORDER_NOT_CANCELLABLE"
                 )
-            self._catalog.release(_stock_key(order_id))
+            self._catalog.release(rules.stock_key(order_id))
             return self._change(order, status=OrderStatus.CANCELLED, reason=reason)
 
     def get_order(self, actor: Actor, order_id: int) -> Order:
@@ -122,7 +118,7 @@ class Orders:
 
     def _take(self, order_id: int, lines: Sequence[OrderLine]) -> str:
         """Have the stock; why it cannot be had, or nothing."""
-        key = _stock_key(order_id)
+        key = rules.stock_key(order_id)
         try:
             self._catalog.reserve(key, [self._catalog.Line(line.product_id, line.quantity) for line in lines])
             self._catalog.commit(key)
@@ -141,35 +137,5 @@ def _customer(actor: Actor) -> int:
     return actor.user_id
 
 
-def _checked(lines: Sequence[Line], key: str) -> list[Line]:
-    found = {}
-    if not 1 <= len(key) <= 64 or "\0" in key:
-        found["key"] = "must have 1 to 64 characters, none NUL"
-    if not 1 <= len(lines) <= 100 or len({line.product_id for line in lines}) < len(lines):
-        found["lines"] = "must be 1 to 100, each product once"
-    if any(not 1 <= line.quantity <= 10_000 for line in lines):
-        found["quantity"] = "must be between 1 and 10000"
-    if found:
-        raise InvalidArgument("This cannot be ordered.", fields=found)
-    return sorted(lines)
-
-
-def _problem(lines: Sequence[OrderLine], products: Mapping[int, Any]) -> str:
-    gone = [str(line.product_id) for line in lines if line.product_id not in products]
-    if gone:
-        return f"There is no product {', '.join(gone[:10])}{' (and others)' if len(gone) > 10 else ''}."
-    if len({product.currency for product in products.values()}) > 1:
-        return "The products are sold in different currencies."
-    return "The total is too large." if _total(lines, products) > _MAX_TOTAL else ""
-
-
-def _total(lines: Sequence[OrderLine], products: Mapping[int, Any]) -> Decimal:
-    return sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
-
-
 def _bought(line: OrderLine, product: Any) -> OrderLine:
     return line._replace(name=product.name, unit_price=product.price, currency=product.currency)
-
-
-def _stock_key(order_id: int) -> str:
-    return f"order-{order_id}"

@@ -7,7 +7,6 @@ id: whatever is cut short is done again by a task, and has its effect once.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 import structlog
 from django.db import transaction
@@ -19,20 +18,14 @@ from apps.common.errors import (
     AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
-    InvalidArgument,
     Unavailable,
 )
 from apps.common.pages import Page
-from apps.orders import repository, tasks
+from apps.orders import repository, rules, tasks
 from apps.orders.entities import Line, Order, OrderStatus
 
 log = structlog.get_logger("orders")
 
-MAX_LINES = 100  # of one order
-MAX_QUANTITY = 10_000  # of one line
-MAX_TOTAL = Decimal("999999999999.99")
-MAX_REASON = 500  # characters
-NAMED = 10  # products in a reason; the rest is summed up
 ANSWER_WITHIN = 3.0  # seconds after which a customer is told that the order is pending
 COMPLETE_AFTER = 10  # seconds until a task looks at an order that was left pending
 
@@ -44,7 +37,7 @@ def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
     Raises Unauthenticated, InvalidArgument, AlreadyExists for a key that was used for other lines.
     """
     customer_id = _customer(actor)
-    wanted = _checked(lines, key)
+    wanted = rules.checked_lines(lines, key)
     fingerprint = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
     with transaction.atomic(durable=True):
         order = repository.add_order(actor, customer_id, key, fingerprint, wanted)
@@ -65,12 +58,12 @@ def complete_order(order_id: int) -> Order:
         return order
     lines = [catalog.Line(line.product_id, line.quantity) for line in repository.get_lines([order_id])[order_id]]
     products = catalog.get_products([line.product_id for line in lines])
-    problem = _problem(lines, products)
+    problem = rules.problem(lines, products)
     if problem:
         return _reject(order_id, problem)
     try:
-        catalog.reserve(_stock_key(order_id), lines)
-        catalog.commit(_stock_key(order_id))
+        catalog.reserve(rules.stock_key(order_id), lines)
+        catalog.commit(rules.stock_key(order_id))
     except FailedPrecondition as refused:
         return _reject(order_id, refused.message)
     return _place(order_id, lines, products)
@@ -83,9 +76,7 @@ def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
     InvalidArgument for a reason that is missing or too long, FailedPrecondition for a rejected order.
     """
     get_order(actor, order_id)
-    reason = reason.strip()
-    if not 1 <= len(reason) <= MAX_REASON or "\0" in reason:
-        raise InvalidArgument("Say why.", fields={"reason": f"must have 1 to {MAX_REASON} characters, none NUL"})
+    reason = rules.checked_reason(reason)
     with transaction.atomic(durable=True):
         sources = (OrderStatus.PENDING, OrderStatus.PLACED)
         order = repository.move(order_id, sources, OrderStatus.CANCELLED, actor, reason)
@@ -120,27 +111,13 @@ def count_orders(actor: Actor) -> int:
 
 def release_stock(order_id: int) -> None:
     """Give back what a cancelled order took. Raises Unavailable or DeadlineExceeded."""
-    catalog.release(_stock_key(order_id))
+    catalog.release(rules.stock_key(order_id))
 
 
 def _customer(actor: Actor) -> int:
     require(actor, authenticated)
     assert actor.user_id is not None
     return actor.user_id
-
-
-def _checked(lines: Sequence[Line], key: str) -> list[Line]:
-    """The lines by product id. Raises InvalidArgument with everything that is wrong."""
-    problems = {}
-    if not 1 <= len(key) <= 64 or "\0" in key:
-        problems["key"] = "must have 1 to 64 characters, none NUL"
-    if not 1 <= len(lines) <= MAX_LINES or len({line.product_id for line in lines}) < len(lines):
-        problems["lines"] = f"must be 1 to {MAX_LINES}, each product once"
-    if any(not 1 <= line.quantity <= MAX_QUANTITY for line in lines):
-        problems["quantity"] = f"must be between 1 and {MAX_QUANTITY}"
-    if problems:
-        raise InvalidArgument("This cannot be ordered.", fields=problems)
-    return sorted(lines)
 
 
 def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
@@ -165,30 +142,12 @@ def _complete_now(order: Order) -> Order:
     return order
 
 
-def _problem(lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> str:
-    """Why these products cannot be bought together; empty when they can."""
-    gone = [str(line.product_id) for line in lines if line.product_id not in products]
-    if gone:
-        return f"There is no product {', '.join(gone[:NAMED])}{' (and others)' if len(gone) > NAMED else ''}."
-    if len({product.currency for product in products.values()}) > 1:
-        return "The products are sold in different currencies."
-    return "The total is too large." if _total(lines, products) > MAX_TOTAL else ""
-
-
-def _total(lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Decimal:
-    return sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
-
-
-def _stock_key(order_id: int) -> str:
-    return f"order-{order_id}"
-
-
 def _place(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Order:
     bought = {product.id: (product.name, product.price) for product in products.values()}
     currency = products[lines[0].product_id].currency
     with transaction.atomic(durable=True):
         if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.PLACED, SYSTEM):
-            repository.set_prices(order_id, _total(lines, products), currency, bought)
+            repository.set_prices(order_id, rules.total(lines, products), currency, bought)
             tasks.send_confirmation.delay(order_id)
         order = repository.get_order(order_id)
         if order.status is OrderStatus.CANCELLED:

@@ -1,0 +1,76 @@
+"""What may be ordered, as far as values alone can tell: for the service and for the fake. No Django."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Protocol
+
+from apps.common.errors import InvalidArgument
+from apps.orders.entities import Line
+
+MAX_LINES = 100  # of one order
+MAX_QUANTITY = 10_000  # of one line
+MAX_TOTAL = Decimal("999999999999.99")
+MAX_REASON = 500  # characters
+NAMED = 10  # products in a reason; the rest is summed up
+
+
+class Wanted(Protocol):
+    """So many of a product."""
+
+    @property
+    def product_id(self) -> int: ...
+
+    @property
+    def quantity(self) -> int: ...
+
+
+class Priced(Protocol):
+    """A product of the catalog."""
+
+    @property
+    def price(self) -> Decimal: ...
+
+    @property
+    def currency(self) -> str: ...
+
+
+def checked_lines(lines: Sequence[Line], key: str) -> list[Line]:
+    """The lines by product id. Raises InvalidArgument with everything that is wrong."""
+    problems = {}
+    if not 1 <= len(key) <= 64 or "\0" in key:
+        problems["key"] = "must have 1 to 64 characters, none NUL"
+    if not 1 <= len(lines) <= MAX_LINES or len({line.product_id for line in lines}) < len(lines):
+        problems["lines"] = f"must be 1 to {MAX_LINES}, each product once"
+    if any(not 1 <= line.quantity <= MAX_QUANTITY for line in lines):
+        problems["quantity"] = f"must be between 1 and {MAX_QUANTITY}"
+    if problems:
+        raise InvalidArgument("This cannot be ordered.", fields=problems)
+    return sorted(lines)
+
+
+def checked_reason(reason: str) -> str:
+    """Why an order is cancelled, without space around it. Raises InvalidArgument when it is missing or too long."""
+    reason = reason.strip()
+    if not 1 <= len(reason) <= MAX_REASON or "\0" in reason:
+        raise InvalidArgument("Say why.", fields={"reason": f"must have 1 to {MAX_REASON} characters, none NUL"})
+    return reason
+
+
+def problem(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> str:
+    """Why these products cannot be bought together; empty when they can."""
+    gone = [str(line.product_id) for line in lines if line.product_id not in products]
+    if gone:
+        return f"There is no product {', '.join(gone[:NAMED])}{' (and others)' if len(gone) > NAMED else ''}."
+    if len({product.currency for product in products.values()}) > 1:
+        return "The products are sold in different currencies."
+    return "The total is too large." if total(lines, products) > MAX_TOTAL else ""
+
+
+def total(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> Decimal:
+    """What the lines cost together, in the products' one currency."""
+    return sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
+
+
+def stock_key(order_id: int) -> str:
+    """What an order reserves its stock under."""
+    return f"order-{order_id}"
