@@ -11,6 +11,7 @@ RUN python -m venv /opt/venv \
 
 COPY manage.py ./
 COPY protos protos
+COPY framework framework
 COPY project project
 COPY apps apps
 COPY deploy deploy
@@ -18,7 +19,7 @@ COPY deploy deploy
 RUN SECRET_KEY="for this step only: 0123456789 abcdefghijklmnopqrstuvwxyz" \
     ALLOWED_HOSTS=localhost DATABASE_URL=postgres://build@localhost/build DATA_DIR=/tmp/data \
     /opt/venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
-    && /opt/venv/bin/python -m compileall -q apps project protos
+    && /opt/venv/bin/python -m compileall -q framework apps project protos
 
 
 FROM python:3.11.14-slim-bookworm

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from celery import current_app as app
 from celery.app.trace import trace_task
 from django.conf import settings
 from django.core.cache import cache
@@ -13,11 +14,10 @@ from django.test import Client
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from apps.common import call, trace
-from apps.common.actor import NOBODY
-from apps.infra import relay
-from project import tracing
-from project.celery import app
+from framework.actor import NOBODY
+from framework.context import call, trace
+from framework.observe import tracing
+from framework.queue import relay
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

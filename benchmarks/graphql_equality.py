@@ -7,7 +7,7 @@ import argparse
 import sys
 import time
 
-from project.graphql.tests.generated import cases, difference
+from framework.graphql.tests.generated import cases, difference
 
 
 def main() -> int:

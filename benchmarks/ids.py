@@ -11,7 +11,7 @@ import time
 
 import psycopg
 
-from apps.common.ids import EPOCH_MS
+from framework.ids import EPOCH_MS
 from project.settings import SHARD_ID
 
 TABLE = "benchmark_ids"

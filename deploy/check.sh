@@ -30,14 +30,14 @@ folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 for values in deploy/ecs/staging.toml deploy/ecs/production.toml; do
     environment=$(basename "$values" .toml)
-    python manage.py ecs --env "$environment" --output "$folder" >/dev/null
+    python -m deploy.ecs --env "$environment" --output "$folder" >/dev/null
     cfn-lint "$folder/$environment-base.json" "$folder/$environment-services.json"
     "$tools/bin/python" deploy/ecs/register.py "$folder/$environment-base.json" "$folder/$environment-services.json"
 done
 
 say "tests"
-python -m pytest -q deploy project/tests/test_proxies.py project/tests/test_security.py project/tests/test_gunicorn.py \
-    project/tests/test_ecs.py
+python -m pytest -q deploy framework/web/tests/test_proxies.py framework/web/tests/test_security.py framework/web/tests/test_gunicorn.py \
+    deploy/tests/test_ecs.py
 
 say "PgBouncer"
 if PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then

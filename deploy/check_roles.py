@@ -36,7 +36,7 @@ VARIABLES = {
     "GRPC_PORT": str(GRPC_PORT),
     "WEB_WORKERS": "2",
 }
-ENQUEUE = "from apps.infra.tasks import heartbeat; heartbeat.delay()"
+ENQUEUE = "from framework.queue.tasks import heartbeat; heartbeat.delay()"
 
 
 class Engine:
@@ -126,7 +126,7 @@ def has_shown_life(name: str) -> Callable[[], bool]:
     began = query("SELECT now()")
 
     def look() -> bool:
-        return bool(query("SELECT count(*) FROM infra_heartbeat WHERE name = %s AND at > %s", name, began))
+        return bool(query("SELECT count(*) FROM queue_heartbeat WHERE name = %s AND at > %s", name, began))
 
     return look
 

@@ -4,30 +4,21 @@ From this declaration come the checks at start, `.env.example` and `docs/setting
 (`manage.py settings_docs` writes the two; a test fails when they are stale).
 """
 
-import os
 import re
-from collections.abc import Mapping
 from dataclasses import fields
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from urllib.parse import unquote, urlsplit
+from typing import Annotated, Literal
 
-import dj_database_url
-from django.core.exceptions import ImproperlyConfigured
-from pydantic import BeforeValidator, Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_core import ErrorDetails
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from project.graphql.limits import Limits
+from framework.env import CommaSeparated, check_postgres, email_settings
+from framework.graphql.limits import Limits
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVELOPMENT_KEY = "insecure-development-key"
 _ORIGIN = re.compile(r"(http(?!.*:80$)|https(?!.*:443$))://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
-
-
-def _split(value: object) -> object:
-    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
 def _limits(value: object) -> object:
@@ -41,16 +32,6 @@ def _limits(value: object) -> object:
             raise ValueError(f"must be name=number pairs, of: {', '.join(sorted(known))}; {part!r} is not")
         given[name] = int(number)
     return Limits(**given)
-
-
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
-
-
-def _check_postgres(url: str, *, otherwise: str) -> None:
-    if not url.startswith(("postgres://", "postgresql://")):
-        raise ValueError(f"must begin with postgres:// (leave it empty for {otherwise})")
-    if not dj_database_url.parse(url).get("NAME"):
-        raise ValueError("must end with the database's name: postgres://user:password@host:port/name")
 
 
 class Env(BaseSettings):
@@ -106,16 +87,12 @@ class Env(BaseSettings):
     port: int = Field(8000, ge=1, le=65535, description="Port of the web server.")
     grpc_port: int = Field(50051, ge=1, le=65535, description="Port of the gRPC server.")
     web_threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
-    web_workers: int | None = Field(
-        None,
-        ge=1,
-        le=64,
-        description="Worker processes of the web server. Empty: one a CPU and at least 2, as memory allows.",
-    )
+    web_workers: int = Field(2, ge=1, le=64, description="Worker processes of the web server: one for each CPU.")
     web_grace: int = Field(20, ge=1, le=110, description="Seconds that requests in flight get to finish after SIGTERM.")
     web_max_requests: int = Field(
         0, ge=0, description="Requests after which a web worker is replaced, one in ten sooner or later; 0 for never."
     )
+    worker_processes: int = Field(2, ge=1, le=64, description="Processes of a worker: tasks it runs at once.")
     worker_grace: int = Field(
         60, ge=1, le=110, description="Seconds that running tasks get to finish after SIGTERM; the rest runs elsewhere."
     )
@@ -281,7 +258,7 @@ class Env(BaseSettings):
         if not url and not (info.data.get("debug") or info.data.get("allow_sqlite")):
             raise ValueError("must be set when DEBUG is off (or set ALLOW_SQLITE=1: one machine, one writer at a time)")
         if url:
-            _check_postgres(url, otherwise="the embedded SQLite")
+            check_postgres(url, otherwise="the embedded SQLite")
         return value
 
     @field_validator("database_replica_url")
@@ -290,7 +267,7 @@ class Env(BaseSettings):
         if url := value.get_secret_value():
             if not info.data.get("database_url", SecretStr("")).get_secret_value():
                 raise ValueError("must be set together with DATABASE_URL, of which it is the replica")
-            _check_postgres(url, otherwise="no replica")
+            check_postgres(url, otherwise="no replica")
         return value
 
     @field_validator("redis_url")
@@ -340,82 +317,3 @@ class Env(BaseSettings):
         if value and not info.data.get("grpc_tls_cert"):
             raise ValueError("must be set together with GRPC_TLS_CERT")
         return value
-
-
-def load() -> Env:
-    """Read and check all variables.
-
-    Raises ImproperlyConfigured with every problem at once: the variable, what was read (secrets masked), and
-    what is accepted.
-    """
-    folder = Path(os.environ.get("SECRETS_DIR") or Env.model_fields["secrets_dir"].default)
-    try:
-        return Env(_secrets_dir=folder if folder.is_dir() else None)
-    except ValidationError as error:
-        lines = "\n".join(f"  {_describe(problem)}" for problem in error.errors())
-        raise ImproperlyConfigured(
-            f"{error.error_count()} environment variable(s) cannot be used; docs/settings.md lists all:\n{lines}"
-        ) from None
-
-
-def _describe(problem: ErrorDetails) -> str:
-    name = str(problem["loc"][0])
-    accepted = problem["msg"].removeprefix("Value error, ")
-    return f"{name.upper()}={_shown(name, problem['input'])}: {accepted}"
-
-
-def _shown(name: str, value: Any) -> str:
-    if is_secret(name):
-        secret = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
-        return "(empty)" if secret in ("", DEVELOPMENT_KEY) else "********"
-    return repr(value) if value not in ("", ()) else "(empty)"
-
-
-def is_secret(name: str) -> bool:
-    return Env.model_fields[name].annotation is SecretStr
-
-
-def domain_urls(environ: Mapping[str, str], domains: tuple[str, ...]) -> dict[str, str]:
-    """Where the domains live that run elsewhere: `CATALOG_URL=grpc://host:port`, for each one not in DOMAINS."""
-    names = {path.parent.name for path in (BASE_DIR / "apps").glob("*/public.py")} - set(domains)
-    found = {name: environ.get(f"{name.upper()}_URL", "") for name in sorted(names)}
-    for name, url in found.items():
-        if url and not url.startswith(("grpc://", "grpcs://")):
-            raise ImproperlyConfigured(
-                f"{name.upper()}_URL={url!r}: must be grpc://host:port, or grpcs://host:port for TLS"
-            )
-    return {name: url for name, url in found.items() if url}
-
-
-def traces_exporter(env: Env) -> str:
-    """Where traces go, `otlp` or `console`; empty when none are to be made."""
-    wanted = env.otel_traces_exporter or ("otlp" if env.otel_exporter_otlp_endpoint else "none")
-    return "" if wanted == "none" else wanted
-
-
-def postgres(url: str) -> dict[str, Any]:
-    """Django's settings of a PostgreSQL database."""
-    found: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=None))
-    found.setdefault("OPTIONS", {})
-    # A cursor kept by the server outlives its transaction, which PgBouncer does not know of.
-    return found | {"DISABLE_SERVER_SIDE_CURSORS": True}
-
-
-def email_settings(url: str) -> dict[str, Any]:
-    """Django's EMAIL_* settings from `smtp://user:password@host:port` (`smtps` for TLS from the start).
-
-    Raises ValueError for any other scheme.
-    """
-    parts = urlsplit(url)
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise ValueError("must be smtp://user:password@host:port, or smtps:// for TLS")
-    return {
-        "EMAIL_BACKEND": "apps.common.mail.SmtpBackend",
-        "EMAIL_HOST": parts.hostname,
-        "EMAIL_PORT": parts.port or (465 if parts.scheme == "smtps" else 587),
-        "EMAIL_HOST_USER": unquote(parts.username or ""),
-        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
-        "EMAIL_USE_SSL": parts.scheme == "smtps",
-        "EMAIL_USE_TLS": parts.scheme == "smtp" and bool(parts.username),
-        "EMAIL_TIMEOUT": 10,
-    }

@@ -1,16 +1,18 @@
 """Django's settings. Whatever differs from one installation to another comes from project/env.py."""
 
 import os
+from importlib.util import find_spec
 
 import dotenv
 from django.utils.text import slugify
 
-from project import discovery, env, logs
+from framework import discovery, env
+from framework.observe import logs
+from project.env import BASE_DIR, Env
 
-dotenv.load_dotenv(env.BASE_DIR / ".env")
-ENV = env.load()
+dotenv.load_dotenv(BASE_DIR / ".env")
+ENV = env.load(Env)
 
-BASE_DIR = env.BASE_DIR
 PROJECT_NAME = ENV.project_name
 PROJECT_SLUG = slugify(PROJECT_NAME)
 CLIENT_VERSION = ENV.client_version
@@ -23,12 +25,14 @@ HOST, PORT, GRPC_PORT = ENV.host, ENV.port, ENV.grpc_port
 # Domains
 
 DOMAINS = discovery.packages(ENV.domains)
-REMOTE_DOMAINS = env.domain_urls(os.environ, tuple(DOMAINS))
+REMOTE_DOMAINS = env.domain_urls(os.environ, BASE_DIR / "apps", tuple(DOMAINS))
 discovery.check_calls(DOMAINS, REMOTE_DOMAINS)
 
+TOOLS = ["tools"] if DEBUG and find_spec("tools") else []  # commands for development; the image has none
 INSTALLED_APPS = [
-    "project",  # before django_grpc_framework, whose grpcrunserver it replaces
-    "apps.infra",
+    *TOOLS,
+    "framework",  # before django_grpc_framework, whose grpcrunserver it replaces
+    "framework.queue",
     *DOMAINS.values(),
     "django.contrib.admin",
     "django.contrib.auth",
@@ -57,10 +61,10 @@ CORS_ALLOW_METHODS = ["GET", "POST"]
 CORS_ALLOW_HEADERS = ["accept", "content-type", "traceparent", "tracestate", "x-csrftoken", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 MIDDLEWARE = [
-    "project.proxies.real_client",
-    "project.health.probe",
-    "project.middleware.unit_of_work",
-    "project.headers.headers",
+    "framework.web.proxies.real_client",
+    "framework.observe.health.probe",
+    "framework.web.middleware.unit_of_work",
+    "framework.web.headers.headers",
     "corsheaders.middleware.CorsMiddleware",  # answers a preflight before HTTPS and sessions are looked at
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -110,7 +114,7 @@ CSRF_COOKIE_NAME = f"{PROJECT_SLUG}-csrftoken"
 
 # Stores
 
-DEFAULT_AUTO_FIELD = "apps.common.ids.IdField"
+DEFAULT_AUTO_FIELD = "framework.ids.IdField"
 DATABASE_URL = ENV.database_url.get_secret_value()
 DATABASE_REPLICA_URL = ENV.database_replica_url.get_secret_value()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
@@ -120,7 +124,7 @@ if DATABASE_URL:
         DATABASES["replica"] = env.postgres(DATABASE_REPLICA_URL)
         DATABASES["replica"]["OPTIONS"].setdefault("connect_timeout", 2)  # it is not waited for: the primary answers
         DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
-        DATABASE_ROUTERS = ["apps.common.replica.Router"]
+        DATABASE_ROUTERS = ["framework.data.replica.Router"]
 else:
     DATABASES = {
         "default": {
@@ -144,7 +148,7 @@ REDIS_URL = ENV.redis_url.get_secret_value() or f"redis://127.0.0.1:{VALKEY_PORT
 REDIS_TIMEOUT = 2  # seconds: a dead server must not hold a request
 CACHES = {
     "default": {
-        "BACKEND": "apps.common.cache.RedisCache",
+        "BACKEND": "framework.data.cache.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": PROJECT_SLUG,
         "OPTIONS": {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT},
@@ -184,16 +188,17 @@ EMAIL_SUBJECT_PREFIX = f"[{PROJECT_NAME}] "
 if EMAIL_URL:
     globals().update(env.email_settings(EMAIL_URL))
 else:
-    EMAIL_BACKEND = "apps.common.mail.ConsoleBackend" if DEBUG else "apps.common.mail.NoBackend"
+    EMAIL_BACKEND = "framework.mail.ConsoleBackend" if DEBUG else "framework.mail.NoBackend"
 
-# Background work: see project/celery.py for what Celery itself is told
+# Background work: see framework/queue/celery_settings.py for what Celery itself is told
 
 CELERY_BROKER_URL = ENV.broker_url.get_secret_value() or REDIS_URL
 CELERY_TIMEZONE = TIME_ZONE
+WORKER_PROCESSES = ENV.worker_processes
 
 # gRPC
 
-GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "project.rpc.register"}
+GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "framework.grpc.services.register"}
 GRPC_TOKENS = ENV.grpc_tokens.get_secret_value()
 GRPC_THREADS = ENV.grpc_threads
 GRPC_STREAMS = ENV.grpc_streams

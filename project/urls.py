@@ -2,12 +2,15 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import path
 
-from project.graphql.view import graphql_view
+from framework.graphql.view import GraphQLView
+from project.schema import schema
 
 admin.site.site_header = admin.site.site_title = settings.PROJECT_NAME
 
+graphql = GraphQLView(schema.graphql_schema)
+
 urlpatterns = [
-    path("graphql", graphql_view),
-    path("graphql/", graphql_view),
+    path("graphql", graphql),
+    path("graphql/", graphql),
     path("admin/", admin.site.urls),
 ]

@@ -6,8 +6,8 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts import models
 from apps.accounts.entities import User
-from apps.common.errors import AlreadyExists, NotFound
-from apps.common.validation import validate
+from framework.errors import AlreadyExists, NotFound
+from framework.validation import validate
 
 
 def get_user(user_id: int) -> User:

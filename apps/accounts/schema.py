@@ -8,9 +8,9 @@ from django.middleware.csrf import get_token
 
 from apps.accounts import repository, services
 from apps.accounts.entities import User as UserEntity
-from apps.common.actor import allow, anyone, authenticated
-from apps.common.errors import InvalidArgument, ResourceExhausted
-from apps.common.graphql import Info, cost
+from framework.actor import allow, anyone, authenticated
+from framework.errors import InvalidArgument, ResourceExhausted
+from framework.graphql.types import Info, cost
 
 MAX_ADDRESS = 254  # characters
 

@@ -6,8 +6,8 @@ from django.core.exceptions import ValidationError
 
 from apps.accounts import repository
 from apps.accounts.entities import User
-from apps.common.actor import Actor, authenticated, require
-from apps.common.errors import InvalidArgument, NotFound
+from framework.actor import Actor, authenticated, require
+from framework.errors import InvalidArgument, NotFound
 
 
 def register(email: str, password: str) -> User:

@@ -8,9 +8,9 @@ from django.http import HttpRequest
 
 from apps.catalog import models, services
 from apps.catalog.entities import ProductChanges, ProductDraft
-from apps.common.actor import of_user
-from apps.common.admin import ServiceAdmin, VersionedForm
-from apps.common.errors import DomainError
+from framework.actor import of_user
+from framework.admin.base import ServiceAdmin, VersionedForm
+from framework.errors import DomainError
 
 
 @admin.register(models.Product)

@@ -11,12 +11,13 @@ from google.type.money_pb2 import Money
 
 from apps.catalog import wire
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation
-from apps.common import call, remote
-from apps.common.actor import Actor, require, staff
-from apps.common.errors import InvalidArgument
-from apps.common.grpc import convert
-from apps.common.grpc.validate import renamed
-from apps.common.pages import Page, check_size
+from framework.actor import Actor, require, staff
+from framework.context import call
+from framework.errors import InvalidArgument
+from framework.grpc import convert
+from framework.grpc.validate import renamed
+from framework.pages import Page, check_size
+from framework.seam import remote
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 

@@ -24,10 +24,10 @@ from apps.catalog.entities import (
     ReservationStatus,
     product_keyset,
 )
-from apps.common.actor import SYSTEM, Actor, require, staff
-from apps.common.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
-from apps.common.fakes import IDS, Pages
-from apps.common.pages import Page
+from framework.actor import SYSTEM, Actor, require, staff
+from framework.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from framework.pages import Page
+from framework.seam.fakes import IDS, Pages
 
 _CENT = Decimal("0.01")
 _INT32 = 2**31 - 1

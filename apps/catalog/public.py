@@ -10,8 +10,8 @@ from apps.catalog.entities import (
     ReservationStatus,
     product_keyset,
 )
-from apps.common.remote import is_remote
-from apps.common.seam import standalone
+from framework.seam.remote import is_remote
+from framework.seam.rules import standalone
 
 if is_remote("catalog"):
     from apps.catalog.client import (

@@ -20,11 +20,11 @@ from apps.catalog.entities import (
     ReservationStatus,
     product_keyset,
 )
-from apps.common import keysets, replica
-from apps.common.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
-from apps.common.pages import Page
-from apps.common.queries import KeptInsert, KeptQuery
-from apps.common.validation import validate
+from framework.data import keysets, replica
+from framework.data.queries import KeptInsert, KeptQuery
+from framework.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
+from framework.pages import Page
+from framework.validation import validate
 
 _COLUMNS = Product._fields
 _SOLD = models.Product.objects.filter(is_active=True)

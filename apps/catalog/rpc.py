@@ -10,11 +10,11 @@ from google.type.money_pb2 import Money
 from apps.catalog import repository, services
 from apps.catalog.entities import ProductChanges, ProductDraft, ProductOrder
 from apps.catalog.wire import ORDERS, lines_of, product_values, reservation_message
-from apps.common import call
-from apps.common.actor import allow, service, staff
-from apps.common.grpc.service import Service
-from apps.common.grpc.validate import Violations, renamed
-from apps.common.pages import MAX_PAGE_SIZE
+from framework.actor import allow, service, staff
+from framework.context import call
+from framework.grpc.service import Service
+from framework.grpc.validate import Violations, renamed
+from framework.pages import MAX_PAGE_SIZE
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1 import catalog_pb2_grpc
 

@@ -5,9 +5,9 @@ from typing import Any
 import graphene
 
 from apps.catalog import public as catalog
-from apps.common import ids
-from apps.common.actor import allow, anyone, staff
-from apps.common.graphql import Connection, DateTime, Decimal, Info, connection_type
+from framework import ids
+from framework.actor import allow, anyone, staff
+from framework.graphql.types import Connection, DateTime, Decimal, Info, connection_type
 
 ProductOrder = graphene.Enum.from_enum(catalog.ProductOrder)
 

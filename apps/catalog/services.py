@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from apps.catalog import repository
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, Reservation, ReservationStatus
-from apps.common.actor import Actor, require, staff
-from apps.common.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from framework.actor import Actor, require, staff
+from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 MAX_LINES = 100  # of one reservation
 MAX_QUANTITY = 10_000  # of one line

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from apps.catalog.entities import Line, Product, ProductOrder, Reservation, ReservationStatus
-from apps.common.grpc import convert
+from framework.grpc import convert
 from protos.catalog.v1 import catalog_pb2 as pb
 
 ORDERS = {

@@ -1,4 +1,2 @@
 """Owns orders: who bought what at which price, and what became of it. Calls catalog for products and stock, and
 accounts for the customer's address."""
-
-CALLS = ("accounts", "catalog")

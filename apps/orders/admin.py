@@ -10,10 +10,10 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
-from apps.common.actor import of_user
-from apps.common.admin import ReadOnlyAdmin
-from apps.common.errors import DomainError, InvalidArgument
 from apps.orders import models, services
+from framework.actor import of_user
+from framework.admin.base import ReadOnlyAdmin
+from framework.errors import DomainError, InvalidArgument
 
 
 class ReasonForm(ActionForm):

@@ -6,12 +6,13 @@ names no one, for whom the client package calls as itself.
 
 from collections.abc import Sequence
 
-from apps.common import call, remote
-from apps.common.actor import Actor, authenticated, require, staff
-from apps.common.grpc.validate import renamed
-from apps.common.pages import Page, check_size
 from apps.orders import wire
 from apps.orders.entities import Line, Order, OrderLine
+from framework.actor import Actor, authenticated, require, staff
+from framework.context import call
+from framework.grpc.validate import renamed
+from framework.pages import Page, check_size
+from framework.seam import remote
 from protos.orders.v1 import orders_pb2 as pb
 from protos.orders.v1.orders_pb2_grpc import OrderServiceStub
 

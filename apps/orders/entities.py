@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from apps.common.pages import Keyset
+from framework.pages import Keyset
 
 
 class OrderStatus(StrEnum):

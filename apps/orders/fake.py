@@ -12,18 +12,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from apps.common.actor import Actor, authenticated, require, staff
-from apps.common.errors import (
+from apps.orders import entities, rules
+from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+from framework.actor import Actor, authenticated, require, staff
+from framework.errors import (
     AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
     NotFound,
     Unavailable,
 )
-from apps.common.fakes import IDS, Pages
-from apps.common.pages import Page
-from apps.orders import entities, rules
-from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+from framework.pages import Page
+from framework.seam.fakes import IDS, Pages
 
 _ZERO = Decimal("0.00")
 

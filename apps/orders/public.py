@@ -1,8 +1,8 @@
 """Orders as everyone else sees them: these functions, whether they run here or elsewhere."""
 
-from apps.common.remote import is_remote
-from apps.common.seam import standalone
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+from framework.seam.remote import is_remote
+from framework.seam.rules import standalone
 
 if is_remote("orders"):
     from apps.orders.client import cancel_order, count_orders, get_lines, get_order, list_orders, place_order

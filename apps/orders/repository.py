@@ -8,13 +8,13 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.common import keysets
-from apps.common.actor import Actor
-from apps.common.errors import NotFound
-from apps.common.pages import Page
-from apps.common.queries import KeptInsert, KeptQuery
 from apps.orders import models
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+from framework.actor import Actor
+from framework.data import keysets
+from framework.data.queries import KeptInsert, KeptQuery
+from framework.errors import NotFound
+from framework.pages import Page
 
 _LINE_COLUMNS = ("product_id", "name", "unit_price", "order__currency", "quantity")
 _LINES = KeptQuery(

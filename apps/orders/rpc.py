@@ -4,14 +4,14 @@ from typing import Any
 
 import grpc
 
-from apps.common import call
-from apps.common.actor import allow, authenticated, service
-from apps.common.grpc.service import Service
-from apps.common.grpc.validate import Violations, renamed
-from apps.common.pages import MAX_PAGE_SIZE
 from apps.orders import repository, services
 from apps.orders.entities import Line
 from apps.orders.wire import line_message, order_message
+from framework.actor import allow, authenticated, service
+from framework.context import call
+from framework.grpc.service import Service
+from framework.grpc.validate import Violations, renamed
+from framework.pages import MAX_PAGE_SIZE
 from protos.orders.v1 import orders_pb2 as pb
 from protos.orders.v1 import orders_pb2_grpc
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from apps.common.errors import InvalidArgument
 from apps.orders.entities import Line
+from framework.errors import InvalidArgument
 
 MAX_LINES = 100  # of one order
 MAX_QUANTITY = 10_000  # of one line

@@ -6,11 +6,11 @@ from typing import Any
 import graphene
 
 from apps.catalog import public as catalog
-from apps.common import ids
-from apps.common.actor import allow, authenticated
-from apps.common.graphql import Connection, DateTime, Decimal, Info, connection_type, cost
-from apps.common.loaders import Deferred
 from apps.orders import public as orders
+from framework import ids
+from framework.actor import allow, authenticated
+from framework.graphql.loaders import Deferred
+from framework.graphql.types import Connection, DateTime, Decimal, Info, connection_type, cost
 
 OrderStatus = graphene.Enum.from_enum(orders.OrderStatus)
 

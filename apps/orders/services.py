@@ -12,17 +12,17 @@ import structlog
 from django.db import transaction
 
 from apps.catalog import public as catalog
-from apps.common import call, work
-from apps.common.actor import SYSTEM, Actor, authenticated, require, staff
-from apps.common.errors import (
+from apps.orders import repository, rules, tasks
+from apps.orders.entities import Line, Order, OrderStatus
+from framework.actor import SYSTEM, Actor, authenticated, require, staff
+from framework.context import call, work
+from framework.errors import (
     AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
     Unavailable,
 )
-from apps.common.pages import Page
-from apps.orders import repository, rules, tasks
-from apps.orders.entities import Line, Order, OrderStatus
+from framework.pages import Page
 
 log = structlog.get_logger("orders")
 

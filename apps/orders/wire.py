@@ -4,8 +4,8 @@ from decimal import Decimal
 
 from google.type.money_pb2 import Money
 
-from apps.common.grpc import convert
 from apps.orders.entities import Order, OrderLine, OrderStatus
+from framework.grpc import convert
 from protos.orders.v1 import orders_pb2 as pb
 
 STATUSES = {

@@ -9,7 +9,7 @@ from benchmarks.faults.result import Result
 from benchmarks.faults.world import Tables, World
 
 PERIOD = 2.0  # seconds between two ticks
-TICKS = "SELECT extract(epoch FROM queued_at)::float FROM infra_queuedtask WHERE task = 'faults.tick' ORDER BY 1"
+TICKS = "SELECT extract(epoch FROM queued_at)::float FROM queue_queuedtask WHERE task = 'faults.tick' ORDER BY 1"
 
 
 def beats(world: World) -> Result:

@@ -25,11 +25,11 @@ PLACING: tuple[Patch, ...] = (
 )
 COMMITTED_FROM = 2
 PUBLISHING: tuple[Patch, ...] = (
-    ("apps.infra.queue", "claim_due", False),
-    ("apps.infra.queue", "claim_due", True),
-    ("apps.infra.relay", "_publish", True),
-    ("apps.infra.queue", "mark_published", False),
-    ("apps.infra.queue", "mark_published", True),
+    ("framework.queue.table", "claim_due", False),
+    ("framework.queue.table", "claim_due", True),
+    ("framework.queue.relay", "_publish", True),
+    ("framework.queue.table", "mark_published", False),
+    ("framework.queue.table", "mark_published", True),
 )
 
 
@@ -70,9 +70,9 @@ def _in_fork(act: Callable[[], object]) -> int:
 def _place(customer: int, key: str, number: int) -> Callable[[], object]:
     def place() -> None:
         from apps.catalog.models import Product
-        from apps.common.actor import Actor
         from apps.orders import services
         from apps.orders.entities import Line
+        from framework.actor import Actor
 
         products = list(Product.objects.order_by("id").values_list("pk", flat=True))
         lines = [Line(products[number % len(products)], 1)]
@@ -82,7 +82,7 @@ def _place(customer: int, key: str, number: int) -> Callable[[], object]:
 
 
 def _publish() -> None:
-    from apps.infra import relay
+    from framework.queue import relay
     from project.celery import app
 
     relay.publish_due(app)
@@ -111,7 +111,6 @@ def _dying(act: Callable[[], object], patch: Patch) -> Callable[[], object]:
 
 if __name__ == "__main__":
     django.setup()
-    import apps.infra.relay
     import apps.orders.services  # noqa: F401 - loaded before the forks
 
     print(json.dumps(main(*map(int, sys.argv[1:]))))

@@ -13,9 +13,9 @@ import django
 
 def copies(customer: int, keys: int, each: int) -> dict[str, Any]:
     """Place `keys` orders, each of them `each` times at once."""
-    from apps.common.actor import Actor
     from apps.orders import services
     from apps.orders.entities import Line
+    from framework.actor import Actor
 
     wanted = [Line(product, 1) for product in _products()][:1]
     answers: list[set[Any]] = [set() for _ in range(keys)]
@@ -36,10 +36,10 @@ def copies(customer: int, keys: int, each: int) -> dict[str, Any]:
 
 def last_items(customer: int, clients: int, attempts: int, seed: int) -> dict[str, Any]:
     """Order one or two of some products, in any order, and cancel most of what was had: so it stays scarce."""
-    from apps.common.actor import Actor
-    from apps.common.errors import DomainError
     from apps.orders import services
     from apps.orders.entities import Line, OrderStatus
+    from framework.actor import Actor
+    from framework.errors import DomainError
 
     actor, products = Actor(user_id=customer), _products()
     errors: list[str] = []

@@ -14,11 +14,11 @@ from benchmarks.faults.world import Tables, World
 
 HEALTHY = 5.0  # seconds after PostgreSQL answers again
 PROBE = (
-    "INSERT INTO infra_queuedtask (task_id, task, args, kwargs, headers, queued_at, due_at, published, starts, retries,"
+    "INSERT INTO queue_queuedtask (task_id, task, args, kwargs, headers, queued_at, due_at, published, starts, retries,"
     " error) VALUES (%s, 'faults.work', jsonb_build_array(%s::int), '{}', '{\"queued\": true}', now(), now(),"
     " 0, 0, 0, '')"
 )
-TICKS = "SELECT count(*) FROM infra_queuedtask WHERE task = 'faults.tick'"
+TICKS = "SELECT count(*) FROM queue_queuedtask WHERE task = 'faults.tick'"
 
 
 def postgres(world: World) -> Result:

@@ -17,7 +17,7 @@ TICK = 2.0  # seconds between two ticks of beat
 AWAY = 5.0  # seconds until what was killed is started again, as an orchestrator does
 SOON = 5.0  # seconds after the kill, later than which no request may fail
 IN_FLIGHT = 8 + 8  # requests that a web server's threads have in hand, and as many that wait for them
-STARTED = "SELECT task_id FROM infra_queuedtask WHERE parked_at IS NULL AND due_at < now() OR runs_until > now()"
+STARTED = "SELECT task_id FROM queue_queuedtask WHERE parked_at IS NULL AND due_at < now() OR runs_until > now()"
 LAST_TICK = "SELECT extract(epoch FROM last_run_at) FROM django_celery_beat_periodictask WHERE name = 'tick'"
 NOW = "SELECT extract(epoch FROM now())"
 
@@ -67,7 +67,7 @@ def _began(tables: Tables) -> tuple[float, list[str]]:
 
 
 def _tasks_done(tables: Tables, began: tuple[float, list[str]]) -> float:
-    statement = "SELECT count(*) FROM infra_queuedtask WHERE task_id = ANY(%s)"
+    statement = "SELECT count(*) FROM queue_queuedtask WHERE task_id = ANY(%s)"
     return wait_for("its tasks are done", lambda: not tables.one(statement, began[1]), 120)
 
 

@@ -121,7 +121,7 @@ def speed(world: World) -> Result:
         fill = ("-m", "benchmarks.faults.fill", "work")
         enqueued = json.loads(world.run(environment, *fill, str(tasks), "0", "0"))
         world.relay(environment)
-        published = "SELECT count(*) FROM infra_queuedtask WHERE published > 0"
+        published = "SELECT count(*) FROM queue_queuedtask WHERE published > 0"
         wait_for("the relay begins", lambda: tables.one(published), 60)
         already, started = tables.one(published), time.monotonic()
         wait_for("all are published", lambda: tables.one(published) >= tasks * 0.9, 300)
@@ -154,7 +154,7 @@ def _latencies(world: World, tables: Tables, environment: dict[str, str]) -> lis
     tables.drain(60)
     tables.write("TRUNCATE faults_start, faults_effect")
     world.run(environment, "-m", "benchmarks.faults.fill", "work", "100", "0", "10")
-    due = dict(tables.all("SELECT (args->>0)::int, extract(epoch FROM due_at) FROM infra_queuedtask"))
+    due = dict(tables.all("SELECT (args->>0)::int, extract(epoch FROM due_at) FROM queue_queuedtask"))
     tables.drain(60)
     started = dict(tables.all("SELECT number, extract(epoch FROM at) FROM faults_start"))
     return [float(started[number] - moment) * 1000 for number, moment in due.items() if number in started]

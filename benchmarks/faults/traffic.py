@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import grpc
 
-from apps.common.errors import DomainError
-from apps.common.grpc.channel import Channel
 from benchmarks.faults.shop import PLACE, Shop
+from framework.errors import DomainError
+from framework.grpc.channel import Channel
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 

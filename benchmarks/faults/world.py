@@ -91,7 +91,7 @@ class World:
     def web(self, environment: dict[str, str]) -> int:
         """Starts it and waits for it; its port."""
         port = free_port()
-        words = ("-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi")
+        words = ("-m", "gunicorn", "-c", "python:framework.web.gunicorn", "project.wsgi")
         self.start("web", environment | {"PORT": str(port)}, *words)
         wait_for("the web server", lambda: listens(port), START_WITHIN)
         return port
@@ -165,10 +165,10 @@ class Tables:
         return self.connection.execute(statement, values).rowcount  # type: ignore[arg-type]
 
     def queued(self) -> int:
-        return int(self.one("SELECT count(*) FROM infra_queuedtask WHERE parked_at IS NULL"))
+        return int(self.one("SELECT count(*) FROM queue_queuedtask WHERE parked_at IS NULL"))
 
     def parked(self) -> int:
-        return int(self.one("SELECT count(*) FROM infra_queuedtask WHERE parked_at IS NOT NULL"))
+        return int(self.one("SELECT count(*) FROM queue_queuedtask WHERE parked_at IS NOT NULL"))
 
     def drain(self, seconds: float) -> float:
         """Seconds until nothing is queued any more, or -1 when that takes too long."""
@@ -180,7 +180,7 @@ class Tables:
     def unpark(self) -> int:
         """What staff does with the tasks that were given up."""
         return self.write(
-            "UPDATE infra_queuedtask SET parked_at = NULL, starts = 0, retries = 0, published = 0, due_at = now()"
+            "UPDATE queue_queuedtask SET parked_at = NULL, starts = 0, retries = 0, published = 0, due_at = now()"
             " WHERE parked_at IS NOT NULL"
         )
 

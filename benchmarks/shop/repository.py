@@ -6,9 +6,9 @@ from functools import lru_cache
 
 from django.utils import timezone
 
-from apps.common.queries import KeptInsert, KeptQuery
 from benchmarks.shop import models
 from benchmarks.shop.entities import FullLine, Item, Line, Note, Order, OwnedItem, Owner
+from framework.data.queries import KeptInsert, KeptQuery
 
 _FULL_LINE = (
     "order_id",

@@ -8,10 +8,10 @@ from typing import Any
 
 import graphene
 
-from apps.common.actor import allow, anyone
-from apps.common.graphql import DateTime, Decimal, Info
-from apps.common.loaders import Deferred
 from benchmarks.shop import entities, repository, services
+from framework.actor import allow, anyone
+from framework.graphql.loaders import Deferred
+from framework.graphql.types import DateTime, Decimal, Info
 
 
 class Owner(graphene.ObjectType):

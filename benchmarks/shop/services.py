@@ -1,9 +1,9 @@
 """The shop's rules."""
 
-from apps.common.actor import Actor, anyone, require
-from apps.common.errors import InvalidArgument
 from benchmarks.shop import repository
 from benchmarks.shop.entities import Note
+from framework.actor import Actor, anyone, require
+from framework.errors import InvalidArgument
 
 
 def add_note(actor: Actor, title: str, text: str) -> Note:

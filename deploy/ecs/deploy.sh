@@ -10,7 +10,7 @@ image=$2
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-./run manage ecs --env "$environment" --output "$folder"
+.venv/bin/python -m deploy.ecs --env "$environment" --output "$folder"
 project=$(sed -n 's/.*"Description": "\(.*\)-[a-z]*: what its services stand on".*/\1/p' "$folder/$environment-base.json")
 
 deploy() {

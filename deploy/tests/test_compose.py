@@ -2,7 +2,8 @@ import re
 from pathlib import Path
 
 from deploy import make_secrets
-from project import env
+from framework import env
+from project.env import Env
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
@@ -13,11 +14,11 @@ def test_every_variable_of_the_compose_file_is_one_the_settings_read():
     names = re.findall(r"^    ([A-Z_]+):", block, re.MULTILINE)
 
     assert len(names) == 19
-    assert {name.lower() for name in names} <= set(env.Env.model_fields)
+    assert {name.lower() for name in names} <= set(Env.model_fields)
 
 
 def test_no_secret_stands_in_the_compose_file():
-    for name in filter(env.is_secret, env.Env.model_fields):
+    for name in (name for name in Env.model_fields if env.is_secret(Env, name)):
         values = re.findall(rf"^ +{name.upper()}: *(.*)$", COMPOSE, re.MULTILINE)
         assert set(values) <= {"", "${REDIS_URL:-redis://redis:6379/0}"}
 
@@ -27,7 +28,7 @@ def test_a_role_gets_longer_to_stop_than_it_drains():
         role: int(re.search(rf"command: \[{role}\]\n    stop_grace_period: (\d+)s", COMPOSE)[1])
         for role in ("web", "grpc", "worker")
     }
-    default = {name: env.Env.model_fields[name].default for name in ("web_grace", "grpc_grace", "worker_grace")}
+    default = {name: Env.model_fields[name].default for name in ("web_grace", "grpc_grace", "worker_grace")}
 
     assert periods["web"] > default["web_grace"]
     assert periods["grpc"] > default["grpc_grace"] + 3
@@ -35,14 +36,14 @@ def test_a_role_gets_longer_to_stop_than_it_drains():
 
 
 def test_secrets_are_made_once_and_are_what_the_settings_accept(tmp_path, monkeypatch):
-    for name in env.Env.model_fields:
+    for name in Env.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
     monkeypatch.setenv("ALLOWED_HOSTS", "localhost")
 
     assert make_secrets.make(tmp_path) == ["postgres_password", "database_url", "secret_key", "grpc_tokens"]
     password = (tmp_path / "postgres_password").read_text()
-    assert env.load().database_url.get_secret_value() == f"postgres://backend:{password}@postgres:5432/backend"
+    assert env.load(Env).database_url.get_secret_value() == f"postgres://backend:{password}@postgres:5432/backend"
     assert make_secrets.make(tmp_path) == []
 
 
@@ -52,4 +53,4 @@ def test_the_environment_wins_over_the_folder_of_secrets(tmp_path, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://u:p@other/name")
     monkeypatch.setenv("DEBUG", "1")
 
-    assert env.load().database_url.get_secret_value() == "postgres://u:p@other/name"
+    assert env.load(Env).database_url.get_secret_value() == "postgres://u:p@other/name"

@@ -6,14 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from graphql import (
     GraphQLField,
     GraphQLObjectType,
     GraphQLString,
-    build_schema,
     get_named_type,
     is_list_type,
     is_object_type,
@@ -22,11 +20,11 @@ from graphql import (
 from graphql.type import get_nullable_type
 
 from apps.accounts.tests.factories import StaffFactory, UserFactory
-from apps.common.actor import NOBODY, Actor, allow, staff
-from apps.common.errors import PermissionDenied, Unauthenticated
-from project import discovery
-from project.management.commands import schema_check
-from project.schema import guarded, schema
+from framework import discovery
+from framework.actor import NOBODY, Actor, allow, staff
+from framework.errors import PermissionDenied, Unauthenticated
+from framework.graphql.schema import guarded
+from project.schema import schema
 
 TYPES = schema.graphql_schema.type_map
 QUERY, MUTATION = schema.graphql_schema.query_type, schema.graphql_schema.mutation_type
@@ -87,10 +85,6 @@ def info_of(actor: Actor) -> SimpleNamespace:
     return SimpleNamespace(context=SimpleNamespace(actor=actor))
 
 
-def test_the_committed_schema_is_current():
-    assert schema_check.SNAPSHOT.read_text() == schema_check.text(), "run: ./run manage schema_check --write"
-
-
 def test_every_id_is_an_id():
     wrong = [
         f"{kind.name}.{name}"
@@ -118,30 +112,6 @@ def test_a_deprecation_carries_a_reason_and_the_date_of_removal():
     }
 
     assert [name for name, why in reasons.items() if not re.search(r"\w.* 20\d\d-\d\d-\d\d", why)] == []
-
-
-def test_a_breaking_change_is_named_and_an_added_field_is_none():
-    old = build_schema("type Query { a: Int, b: Int }")
-
-    assert schema_check.changes(old, build_schema("type Query { a: Int, b: Int, c: Int }")) == []
-    assert schema_check.changes(old, build_schema("type Query { a: String, c: Int }")) == [
-        "FIELD_REMOVED: Query.b was removed.",
-        "FIELD_CHANGED_KIND: Query.a changed type from Int to String.",
-    ]
-
-
-def test_a_breaking_change_is_accepted_with_a_reason_only():
-    assert schema_check.accepted("- `FIELD_REMOVED: Query.b was removed.`: nobody used it\n- `other`:\n") == {
-        "FIELD_REMOVED: Query.b was removed."
-    }
-
-
-def test_a_breaking_change_without_a_reason_fails_the_check(monkeypatch, capsys):
-    monkeypatch.setattr(schema_check, "_at", lambda _: "type Query { gone: Int }")
-    with pytest.raises(CommandError, match="Clients of v1 may break"):
-        call_command("schema_check", against="v1")
-
-    assert "NEW  FIELD_REMOVED: Query.gone was removed." in capsys.readouterr().out
 
 
 def selection(kind: GraphQLObjectType, depth: int = 4) -> str:

@@ -5,7 +5,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts import models, repository
 from apps.accounts.entities import User
 from apps.accounts.tests.factories import PASSWORD, StaffFactory, UserFactory
-from apps.common.errors import AlreadyExists, InvalidArgument, NotFound
+from framework.errors import AlreadyExists, InvalidArgument, NotFound
 
 pytestmark = pytest.mark.django_db
 

@@ -2,8 +2,8 @@ import pytest
 
 from apps.accounts import models, repository, services
 from apps.accounts.tests.factories import PASSWORD, UserFactory
-from apps.common.actor import NOBODY, SYSTEM, Actor
-from apps.common.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
+from framework.actor import NOBODY, SYSTEM, Actor
+from framework.errors import InvalidArgument, NotFound, PermissionDenied, Unauthenticated
 
 pytestmark = pytest.mark.django_db
 

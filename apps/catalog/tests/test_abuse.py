@@ -5,9 +5,10 @@ import random
 import pytest
 
 from apps.catalog.tests.factories import ProductFactory
-from apps.common.grpc.testing import serving
 from benchmarks import abuse
-from project import grpc_server, rpc
+from framework.grpc import server as grpc_server
+from framework.grpc import services as rpc
+from framework.testing.grpc import serving
 
 
 @pytest.fixture

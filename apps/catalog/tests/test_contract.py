@@ -19,11 +19,11 @@ from apps.catalog.entities import (
     ReservationStatus,
 )
 from apps.catalog.tests.factories import CREATED, ProductFactory
-from apps.common import call
-from apps.common.actor import NOBODY, SYSTEM, Actor
-from apps.common.errors import DomainError
-from apps.common.pages import Page
-from apps.common.seam_testing import CALLER, WAYS, reached
+from framework.actor import NOBODY, SYSTEM, Actor
+from framework.context import call
+from framework.errors import DomainError
+from framework.pages import Page
+from framework.testing.seam import CALLER, WAYS, reached
 
 pytestmark = pytest.mark.django_db
 
@@ -343,7 +343,7 @@ def test_what_a_function_says_it_answers_is_checked(monkeypatch):
         return "3"
 
     module = SimpleNamespace(get_product=get_product, count_products=count_products)
-    monkeypatch.setattr("apps.common.seam_testing.import_module", lambda name: module)
+    monkeypatch.setattr("framework.testing.seam.import_module", lambda name: module)
 
     with reached("apps.catalog", "direct") as catalog:
         with pytest.raises(AssertionError, match="get_product answered <Product: "):

@@ -12,9 +12,9 @@ from apps.catalog.entities import Line, ProductDraft, ReservationStatus
 from apps.catalog.tests import test_contract
 from apps.catalog.tests.factories import CREATED
 from apps.catalog.tests.test_contract import *  # noqa: F403
-from apps.common.actor import SYSTEM
-from apps.common.errors import FailedPrecondition
-from apps.common.seam_testing import Functions
+from framework.actor import SYSTEM
+from framework.errors import FailedPrecondition
+from framework.testing.seam import Functions
 
 # These are about how the call travels, not about the catalog.
 del test_who_acts_in_which_request_and_how_long_it_may_take_arrive  # noqa: F821

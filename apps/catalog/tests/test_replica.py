@@ -7,12 +7,13 @@ from apps.accounts.tests.factories import StaffFactory
 from apps.catalog import repository
 from apps.catalog.rpc import register
 from apps.catalog.tests.factories import ProductFactory
-from apps.common import call, replica, work
-from apps.common.errors import DeadlineExceeded
-from apps.common.grpc.channel import Channel
-from apps.common.grpc.testing import LocalChannel
-from apps.common.tests import probe
-from apps.common.tests.test_work import SLOW
+from framework.context import call, work
+from framework.context.tests.test_work import SLOW
+from framework.data import replica
+from framework.errors import DeadlineExceeded
+from framework.grpc.channel import Channel
+from framework.grpc.tests import probe
+from framework.testing.grpc import LocalChannel
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 
@@ -35,7 +36,7 @@ def _replica(django_db_setup):
 @pytest.fixture(autouse=True)
 def asked(settings, monkeypatch):
     """The statements that the replica was asked."""
-    settings.DATABASE_ROUTERS = ["apps.common.replica.Router"]
+    settings.DATABASE_ROUTERS = ["framework.data.replica.Router"]
     monkeypatch.setattr(replica, "_rests_until", 0.0)
     statements = []
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 from apps.catalog import models, repository
 from apps.catalog.entities import Product, ProductChanges, ProductDraft, ProductOrder, product_keyset
 from apps.catalog.tests.factories import CREATED, ProductFactory
-from apps.common import keysets
-from apps.common.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
+from framework.data import keysets
+from framework.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.catalog import models, repository, services, tasks
 from apps.catalog.entities import Line, ProductDraft, ReservationStatus
 from apps.catalog.tests.factories import ProductFactory
-from apps.common.errors import AlreadyExists, DomainError, FailedPrecondition, InvalidArgument, NotFound
+from framework.errors import AlreadyExists, DomainError, FailedPrecondition, InvalidArgument, NotFound
 
 pytestmark = pytest.mark.django_db
 

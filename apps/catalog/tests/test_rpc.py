@@ -9,12 +9,12 @@ from google.type.money_pb2 import Money
 from apps.catalog import models, repository, rpc, wire
 from apps.catalog.entities import ProductChanges
 from apps.catalog.tests.factories import CREATED, ProductFactory
-from apps.common.actor import Actor
-from apps.common.grpc import assertion
-from apps.common.grpc.auth import Authenticator, parse_tokens
-from apps.common.grpc.errors import from_call
-from apps.common.grpc.interceptors import Chain
-from apps.common.grpc.testing import LocalChannel
+from framework.actor import Actor
+from framework.grpc import assertion
+from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.errors import from_call
+from framework.grpc.interceptors import Chain
+from framework.testing.grpc import LocalChannel
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1 import catalog_pb2_grpc
 

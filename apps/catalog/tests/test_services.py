@@ -5,8 +5,8 @@ import pytest
 from apps.catalog import models, repository, services
 from apps.catalog.entities import ProductChanges, ProductDraft
 from apps.catalog.tests.factories import ProductFactory
-from apps.common.actor import NOBODY, SYSTEM, Actor
-from apps.common.errors import PermissionDenied, Unauthenticated
+from framework.actor import NOBODY, SYSTEM, Actor
+from framework.errors import PermissionDenied, Unauthenticated
 
 pytestmark = pytest.mark.django_db
 

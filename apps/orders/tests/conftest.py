@@ -7,8 +7,8 @@ import pytest
 
 from apps.accounts.tests.factories import StaffFactory, UserFactory
 from apps.catalog import public as catalog
-from apps.common.actor import SYSTEM, Actor
 from apps.orders import models
+from framework.actor import SYSTEM, Actor
 
 
 class Stock:

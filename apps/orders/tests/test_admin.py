@@ -3,10 +3,10 @@ from django.contrib.auth.models import Permission
 from django.urls import NoReverseMatch, reverse
 
 from apps.accounts.tests.factories import StaffFactory, UserFactory
-from apps.infra.models import QueuedTask
 from apps.orders import models, repository, services
 from apps.orders.entities import Line, OrderStatus
 from apps.orders.tests.factories import LineFactory, OrderFactory
+from framework.queue.models import QueuedTask
 
 pytestmark = pytest.mark.django_db
 

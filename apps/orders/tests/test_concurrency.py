@@ -7,10 +7,10 @@ from threading import Barrier
 import pytest
 from django.db import connections, transaction
 
-from apps.common.errors import AlreadyExists, Unavailable
-from apps.infra.models import QueuedTask
 from apps.orders import models, repository, services, tasks
 from apps.orders.entities import Line, OrderStatus
+from framework.errors import AlreadyExists, Unavailable
+from framework.queue.models import QueuedTask
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
 

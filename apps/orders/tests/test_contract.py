@@ -4,14 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from apps.common import call
-from apps.common.actor import NOBODY, SYSTEM, Actor
-from apps.common.errors import DomainError, Unavailable
-from apps.common.pages import Page
-from apps.common.seam_testing import CALLER, WAYS, reached
 from apps.orders import models, repository, services
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus
 from apps.orders.tests.factories import OrderFactory
+from framework.actor import NOBODY, SYSTEM, Actor
+from framework.context import call
+from framework.errors import DomainError, Unavailable
+from framework.pages import Page
+from framework.testing.seam import CALLER, WAYS, reached
 
 pytestmark = pytest.mark.django_db
 

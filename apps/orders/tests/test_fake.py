@@ -7,14 +7,14 @@ from types import SimpleNamespace
 import pytest
 
 from apps.catalog.fake import Catalog
-from apps.common.actor import SYSTEM, Actor
-from apps.common.errors import Unavailable
-from apps.common.seam_testing import Functions
 from apps.orders import public
 from apps.orders.entities import Line, OrderLine, OrderStatus
 from apps.orders.fake import Orders
 from apps.orders.tests import test_contract
 from apps.orders.tests.test_contract import *  # noqa: F403
+from framework.actor import SYSTEM, Actor
+from framework.errors import Unavailable
+from framework.testing.seam import Functions
 
 # This is about how the call travels, not about orders.
 del test_who_acts_in_which_request_and_how_long_it_may_take_arrive  # noqa: F821

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import grpc
 import pytest
+from celery import current_app as app
 from celery.schedules import schedule
 from django.core.management import call_command
 from django.db import connection, connections, transaction
@@ -18,21 +19,21 @@ from apps.accounts.tests.factories import UserFactory
 from apps.catalog.models import Product
 from apps.catalog.rpc import CHUNK
 from apps.catalog.tests.factories import ProductFactory
-from apps.common import work
-from apps.common.errors import DeadlineExceeded
-from apps.common.grpc.auth import Authenticator, parse_tokens
-from apps.common.grpc.interceptors import Chain
-from apps.common.grpc.testing import serving
-from apps.infra import relay
-from apps.infra.models import QueuedTask
-from apps.infra.scheduler import Scheduler
-from apps.infra.schedules import reconcile
-from apps.infra.tasks import heartbeat
 from apps.orders.models import Order
 from deploy import pgbouncer
-from project import database, rpc
-from project.celery import app
-from project.management.commands import migrate
+from framework.context import work
+from framework.data import database
+from framework.errors import DeadlineExceeded
+from framework.grpc import services as rpc
+from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.interceptors import Chain
+from framework.management.commands import migrate
+from framework.queue import relay
+from framework.queue.models import QueuedTask
+from framework.queue.scheduler import Scheduler
+from framework.queue.schedules import reconcile
+from framework.queue.tasks import heartbeat
+from framework.testing.grpc import serving
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 
@@ -128,7 +129,7 @@ def test_relays_share_the_queue():
 
 
 def test_beats_queue_a_tick_once():
-    reconcile({"beat": {"task": "infra.heartbeat", "schedule": schedule(60)}})
+    reconcile({"beat": {"task": "queue.heartbeat", "schedule": schedule(60)}})
     PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(seconds=61))
 
     def tick(_):
@@ -139,7 +140,7 @@ def test_beats_queue_a_tick_once():
 
     at_once(tick, 4)
 
-    assert QueuedTask.objects.filter(task="infra.heartbeat").count() == 1
+    assert QueuedTask.objects.filter(task="queue.heartbeat").count() == 1
 
 
 def test_a_query_is_cancelled_at_its_deadline_and_no_other_is():

@@ -3,11 +3,11 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from apps.common.actor import SYSTEM
-from apps.common.errors import NotFound
 from apps.orders import models, repository
 from apps.orders.entities import OrderLine, OrderStatus
 from apps.orders.tests.factories import LineFactory, OrderFactory
+from framework.actor import SYSTEM
+from framework.errors import NotFound
 
 pytestmark = pytest.mark.django_db
 

@@ -5,15 +5,15 @@ import pytest
 from django.db import connection
 from google.type.money_pb2 import Money
 
-from apps.common.actor import Actor
-from apps.common.grpc import assertion
-from apps.common.grpc.auth import Authenticator, parse_tokens
-from apps.common.grpc.errors import from_call
-from apps.common.grpc.interceptors import Chain
-from apps.common.grpc.testing import LocalChannel
 from apps.orders import models, repository, rpc, services, wire
 from apps.orders.entities import Line, OrderStatus
 from apps.orders.tests.factories import OrderFactory
+from framework.actor import Actor
+from framework.grpc import assertion
+from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.errors import from_call
+from framework.grpc.interceptors import Chain
+from framework.testing.grpc import LocalChannel
 from protos.orders.v1 import orders_pb2 as pb
 from protos.orders.v1 import orders_pb2_grpc
 

@@ -5,10 +5,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts import models as accounts
-from apps.common.errors import Unavailable
 from apps.orders import models, repository, services
 from apps.orders.entities import Line, OrderStatus
 from apps.orders.tests.factories import OrderFactory
+from framework.errors import Unavailable
 
 pytestmark = pytest.mark.django_db
 

@@ -6,9 +6,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from apps.catalog import public as catalog
-from apps.common import call
-from apps.common.actor import NOBODY, SYSTEM, Actor
-from apps.common.errors import (
+from apps.orders import models, repository, services, tasks
+from apps.orders.entities import Line, OrderLine, OrderStatus
+from framework.actor import NOBODY, SYSTEM, Actor
+from framework.context import call
+from framework.errors import (
     AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
@@ -19,9 +21,7 @@ from apps.common.errors import (
     Unauthenticated,
     Unavailable,
 )
-from apps.infra.models import QueuedTask
-from apps.orders import models, repository, services, tasks
-from apps.orders.entities import Line, OrderLine, OrderStatus
+from framework.queue.models import QueuedTask
 
 pytestmark = pytest.mark.django_db
 

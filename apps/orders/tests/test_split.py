@@ -17,8 +17,8 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from apps.common.testing import free_port
-from project.management.commands import split
+from framework.testing.plugin import free_port
+from tools.management.commands import split
 
 SERVER, REDIS = os.environ.get("SPLIT_SERVER"), os.environ.get("SPLIT_REDIS")
 TOKEN = "split-token-0123456789"
@@ -203,7 +203,7 @@ def installed(request, db, tmp_path):
 
         serve = ("manage.py", "grpcrunserver")
         running = start("service", service, *serve, f"127.0.0.1:{ports['service']}")
-        web = start("web", monolith, "-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi")
+        web = start("web", monolith, "-m", "gunicorn", "-c", "python:framework.web.gunicorn", "project.wsgi")
         if move.callees:
             start("monolith", monolith, *serve, f"127.0.0.1:{ports['monolith']}")
         site = f"http://127.0.0.1:{ports['web']}"

@@ -2,12 +2,12 @@ import pytest
 from django.conf import settings
 
 from apps.accounts.tests.factories import UserFactory
-from apps.common.actor import Actor
-from apps.common.errors import NotFound, Unavailable
-from apps.infra.models import QueuedTask
 from apps.orders import services, tasks
 from apps.orders.entities import Line, OrderStatus
 from apps.orders.tests.factories import OrderFactory
+from framework.actor import Actor
+from framework.errors import NotFound, Unavailable
+from framework.queue.models import QueuedTask
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ MINE = "query Mine { myOrders { edges { node { lines { product { name } } } } } 
 
 
 def test_one_id_from_the_request_to_the_mail(graphql, stock, lines, run_queued_tasks, settings, capsys):
-    settings.EMAIL_BACKEND = "apps.common.mail.ConsoleBackend"
+    settings.EMAIL_BACKEND = "framework.mail.ConsoleBackend"
     product, user = stock(), UserFactory()
     page = graphql().login(user)
     page.client.defaults["HTTP_X_REQUEST_ID"] = "one-id"

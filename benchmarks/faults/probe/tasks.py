@@ -7,7 +7,7 @@ import time
 from celery import shared_task
 from django.db import connection
 
-from apps.infra.task import once
+from framework.queue.task import once
 
 
 @shared_task(name="faults.work")

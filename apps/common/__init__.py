@@ -1,1 +1,0 @@
-"""What every domain may import. Knows no domain, holds no table and no door."""

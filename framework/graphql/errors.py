@@ -1,0 +1,148 @@
+"""What a client of GraphQL sees of an error: the one list of codes, and the one translation into them."""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from graphql import GraphQLError, GraphQLSyntaxError, Node, ValueNode, VariableDefinitionNode
+
+from framework.errors import DomainError
+
+log = structlog.get_logger(__name__)
+
+MASKED = "Something went wrong on our side. Quote the request id when you report it."
+
+
+class ErrorCode(StrEnum):
+    """Every value `extensions.code` can have. Clients branch on it, never on a message."""
+
+    # The request has to change before it can succeed.
+    GRAPHQL_PARSE_FAILED = "GRAPHQL_PARSE_FAILED"  # the document is not GraphQL
+    GRAPHQL_VALIDATION_FAILED = "GRAPHQL_VALIDATION_FAILED"  # it does not fit the schema or a limit
+    BAD_USER_INPUT = "BAD_USER_INPUT"  # variables, arguments, page sizes, cost, or a domain's rule
+    PERSISTED_QUERY_NOT_FOUND = "PERSISTED_QUERY_NOT_FOUND"  # send the text along, or it is not on the list
+    PERSISTED_QUERY_NOT_SUPPORTED = "PERSISTED_QUERY_NOT_SUPPORTED"  # always send the text
+
+    # The client has to be somebody else.
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    FORBIDDEN = "FORBIDDEN"
+
+    # The state of the data does not allow it.
+    NOT_FOUND = "NOT_FOUND"
+    CONFLICT = "CONFLICT"  # it exists already, or somebody else was faster: read again
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+
+    # The same request may succeed later.
+    RATE_LIMITED = "RATE_LIMITED"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    UNAVAILABLE = "UNAVAILABLE"
+
+    # Our mistake.
+    INTERNAL_SERVER_ERROR = "INTERNAL_SERVER_ERROR"
+
+
+FROM_DOMAIN: Mapping[str, ErrorCode] = {
+    "INVALID_ARGUMENT": ErrorCode.BAD_USER_INPUT,
+    "NOT_FOUND": ErrorCode.NOT_FOUND,
+    "ALREADY_EXISTS": ErrorCode.CONFLICT,
+    "ABORTED": ErrorCode.CONFLICT,
+    "UNAUTHENTICATED": ErrorCode.UNAUTHENTICATED,
+    "PERMISSION_DENIED": ErrorCode.FORBIDDEN,
+    "FAILED_PRECONDITION": ErrorCode.FAILED_PRECONDITION,
+    "RESOURCE_EXHAUSTED": ErrorCode.RATE_LIMITED,
+    "DEADLINE_EXCEEDED": ErrorCode.DEADLINE_EXCEEDED,
+    "UNAVAILABLE": ErrorCode.UNAVAILABLE,
+}
+
+_CODES = frozenset(ErrorCode)
+
+
+def refusal(message: str, code: ErrorCode, nodes: Iterable[Node] = ()) -> GraphQLError:
+    """An error for the client, whose message is shown as it is."""
+    return GraphQLError(message, list(nodes), extensions={"code": code})
+
+
+def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
+    """The `errors` of a response. One cause is logged once, however many fields it took down."""
+    logged: set[int] = set()
+    return [_format(error, logged) for error in errors]
+
+
+def format_error(error: GraphQLError) -> dict[str, Any]:
+    """One entry of `errors`: message, locations, path, and extensions with `code`, `reason` and `fields`.
+
+    An error is shown if it was meant for the client: refusals with a code of ours, domain errors, and what
+    graphql-core says about the request. All else is logged whole and shown without a word of it.
+    """
+    return _format(error, set())
+
+
+def _format(error: GraphQLError, logged: set[int]) -> dict[str, Any]:
+    message, extensions = _translate(error, logged)
+    formatted: dict[str, Any] = {"message": message}
+    if error.locations:
+        formatted["locations"] = [location.formatted for location in error.locations]
+    if error.path:
+        formatted["path"] = error.path
+    formatted["extensions"] = extensions
+    return formatted
+
+
+def _translate(error: GraphQLError, logged: set[int]) -> tuple[str, dict[str, Any]]:
+    cause = _cause(error)
+    if _has_code(error):
+        return _without_words_of(cause, error.message), dict(error.extensions or {})
+    if isinstance(error, GraphQLSyntaxError):
+        return error.message, {"code": ErrorCode.GRAPHQL_PARSE_FAILED}
+    if _is_about_input(error, cause):
+        return _without_words_of(cause, error.message), {"code": ErrorCode.BAD_USER_INPUT}
+    if isinstance(cause, DomainError) and cause.code in FROM_DOMAIN:
+        return cause.message, _domain_extensions(cause)
+    if id(cause) not in logged:
+        logged.add(id(cause))
+        log.error("graphql_unexpected_error", path=error.path, exc_info=cause)
+    return MASKED, {"code": ErrorCode.INTERNAL_SERVER_ERROR}
+
+
+def _cause(error: GraphQLError) -> Exception:
+    """What was raised first, under the wrappings of graphql-core."""
+    cause: Exception = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
+
+
+def _has_code(error: GraphQLError) -> bool:
+    code = (error.extensions or {}).get("code")
+    return isinstance(code, str) and code in _CODES
+
+
+def _is_about_input(error: GraphQLError, cause: Exception) -> bool:
+    """Whether graphql-core blames the request.
+
+    It raises the same class for a bad argument as for a bad value that a resolver returned, so the class says
+    nothing. What differs: errors of input point at a value or a variable in the document, where errors of
+    output point at a field; and errors of the whole request have no path.
+    """
+    if error.nodes and all(isinstance(node, ValueNode | VariableDefinitionNode) for node in error.nodes):
+        return True
+    return error.path is None and isinstance(cause, GraphQLError)
+
+
+def _without_words_of(cause: Exception, message: str) -> str:
+    """The message without the text of a foreign exception, which graphql-core appends to its own words."""
+    if isinstance(cause, GraphQLError | DomainError):
+        return message
+    words = str(cause)
+    return message.removesuffix(words).rstrip("; .") + "." if words else message
+
+
+def _domain_extensions(error: DomainError) -> dict[str, Any]:
+    code = FROM_DOMAIN[error.code]
+    extensions: dict[str, Any] = {"code": code}
+    if error.reason != code:
+        extensions["reason"] = error.reason
+    if error.fields:
+        extensions["fields"] = error.fields
+    return extensions

@@ -1,0 +1,134 @@
+"""GraphQL over HTTP, before GraphQL: which request this is, and how it wants its answer.
+
+After https://graphql.github.io/graphql-over-http/draft/.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.http.request import MediaType
+from graphql import GraphQLError
+
+from framework.graphql.body import check_variables, parse_json
+from framework.graphql.errors import ErrorCode, refusal
+from framework.graphql.limits import Limits
+
+RESPONSE_JSON = "application/graphql-response+json"
+JSON = "application/json"
+# As Django matches them, a type without the charset would not be one that a client wants with it.
+_OFFERED = {f"{name}; charset={utf8}": name for name in (RESPONSE_JSON, JSON) for utf8 in ("utf-8", "UTF-8")}
+
+
+class HttpRefused(Exception):
+    """The request is refused before it is looked at as GraphQL; the HTTP status says how."""
+
+    def __init__(self, status: int, error: GraphQLError, **headers: str) -> None:
+        super().__init__(error.message)
+        self.status = status
+        self.error = error
+        self.headers = headers
+
+
+class Parameters(NamedTuple):
+    query: str | None
+    document_id: str | None
+    operation_name: str | None
+    variables: Mapping[str, Any]
+    extensions: Mapping[str, Any]
+
+
+def answer_type(request: HttpRequest) -> str:
+    """The media type to answer in. Raises HttpRefused (406) when the client takes neither."""
+    accept = request.headers.get("Accept", "").strip()
+    if accept in ("", "*/*", JSON):
+        return JSON
+    preferred = request.get_preferred_type(list(_OFFERED))
+    if preferred is None:
+        message = f"This endpoint answers {RESPONSE_JSON} or {JSON}."
+        raise HttpRefused(406, refusal(message, ErrorCode.BAD_USER_INPUT))
+    return RESPONSE_JSON if _OFFERED[preferred] == RESPONSE_JSON and RESPONSE_JSON in accept else JSON
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Whether this is a browser that opens the endpoint as a page."""
+    return (
+        request.method == "GET"
+        and request.GET.keys().isdisjoint(("query", "documentId", "extensions"))
+        and "text/html" in request.headers.get("Accept", "")  # and not only */*, as programs send it
+        and request.get_preferred_type(["text/html", *_OFFERED]) == "text/html"
+    )
+
+
+def read(request: HttpRequest, limits: Limits) -> Parameters:
+    """The parameters of a GET or POST.
+
+    Raises HttpRefused (405, 411, 413, 415, or 400 for what is not a GraphQL request).
+    """
+    if request.method == "GET":
+        given: object = _from_url(request, limits)
+    elif request.method == "POST":
+        given = _from_body(request, limits)
+    else:
+        message = f"{request.method} is not allowed here: use POST, or GET for queries."
+        raise HttpRefused(405, refusal(message, ErrorCode.BAD_USER_INPUT), Allow="GET, POST")
+    try:
+        return _parameters(given, limits)
+    except GraphQLError as error:
+        raise HttpRefused(400, error) from None
+
+
+def _from_url(request: HttpRequest, limits: Limits) -> dict[str, Any]:
+    given: dict[str, Any] = dict(request.GET.items())
+    for name in ("variables", "extensions"):
+        if given.get(name):
+            given[name] = _parse(given[name].encode(errors="surrogatepass"), limits)
+    return {name: value for name, value in given.items() if value != ""}  # `operationName=` is none
+
+
+def _from_body(request: HttpRequest, limits: Limits) -> object:
+    media_type = MediaType(request.headers.get("Content-Type", ""))
+    if f"{media_type.main_type}/{media_type.sub_type}".lower() != JSON:
+        # A browser sends JSON to another site only after asking it; what forms can send changes nothing here.
+        raise HttpRefused(415, refusal(f"The body must be {JSON}.", ErrorCode.BAD_USER_INPUT), Accept=JSON)
+    if media_type.params.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        raise HttpRefused(415, refusal("The body must be in UTF-8.", ErrorCode.BAD_USER_INPUT), Accept=JSON)
+    if "Transfer-Encoding" in request.headers:  # Django reads such a body as an empty one
+        raise HttpRefused(411, refusal("The body must come with its Content-Length.", ErrorCode.BAD_USER_INPUT))
+    if int(request.META.get("CONTENT_LENGTH") or 0) > limits.request_bytes:
+        message = f"The request has more than {limits.request_bytes} bytes (GRAPHQL_LIMITS: request_bytes)."
+        raise HttpRefused(413, refusal(message, ErrorCode.BAD_USER_INPUT))
+    return _parse(request.body, limits)
+
+
+def _parse(text: bytes, limits: Limits) -> object:
+    try:
+        return parse_json(text, limits)
+    except GraphQLError as error:
+        raise HttpRefused(400, error) from None
+
+
+def _parameters(given: object, limits: Limits) -> Parameters:
+    if isinstance(given, list):
+        raise refusal("Batches are not accepted: send one operation a request.", ErrorCode.BAD_USER_INPUT)
+    if not isinstance(given, dict):
+        raise refusal("The request must be a JSON object.", ErrorCode.BAD_USER_INPUT)
+    parameters = Parameters(
+        _typed(given, "query", str),
+        _typed(given, "documentId", str),
+        _typed(given, "operationName", str) or None,
+        _typed(given, "variables", dict) or {},
+        _typed(given, "extensions", dict) or {},
+    )
+    if parameters.query is None and not parameters.document_id and "persistedQuery" not in parameters.extensions:
+        raise refusal("The request has no query.", ErrorCode.BAD_USER_INPUT)
+    check_variables(parameters.variables, limits)
+    return parameters
+
+
+def _typed(given: Mapping[str, Any], name: str, kind: type) -> Any:
+    value = given.get(name)
+    if value is None or isinstance(value, kind):
+        return value
+    what = "an object" if kind is dict else "a string"
+    raise refusal(f"`{name}` must be {what}.", ErrorCode.BAD_USER_INPUT)

@@ -1,0 +1,111 @@
+"""A service of no domain: its methods do what a test tells them to."""
+
+import grpc
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+
+from framework.actor import allow, anyone, authenticated, service, staff
+from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.interceptors import Chain
+from framework.grpc.service import Service
+
+TOKEN = "a-token-of-the-shop"
+OLD_TOKEN = "the-token-before-that"
+NAME = "probe.v1.ProbeService"
+READ = f"/{NAME}/Read"
+WRITE = f"/{NAME}/Write"
+
+_METHODS = {  # name: request streams, response streams, idempotency, rule
+    "Write": (False, False, "IDEMPOTENCY_UNKNOWN", service),
+    "Read": (False, False, "NO_SIDE_EFFECTS", anyone),
+    "AsUser": (False, False, "IDEMPOTENCY_UNKNOWN", authenticated),
+    "AsStaff": (False, False, "IDEMPOTENCY_UNKNOWN", staff),
+    "Stream": (False, True, "NO_SIDE_EFFECTS", service),
+    "Collect": (True, False, "IDEMPOTENCY_UNKNOWN", service),
+    "Chat": (True, True, "IDEMPOTENCY_UNKNOWN", service),
+}
+
+
+def _describe():
+    file = descriptor_pb2.FileDescriptorProto(name="probe/v1/probe.proto", package="probe.v1", syntax="proto3")
+    message = file.message_type.add(name="Text")
+    message.field.add(name="text", number=1, type="TYPE_STRING", label="LABEL_OPTIONAL")
+    contract = file.service.add(name="ProbeService")
+    for name, (request_streams, response_streams, level, _) in _METHODS.items():
+        method = contract.method.add(name=name, input_type=".probe.v1.Text", output_type=".probe.v1.Text")
+        method.client_streaming, method.server_streaming = request_streams, response_streams
+        method.options.idempotency_level = descriptor_pb2.MethodOptions.IdempotencyLevel.Value(level)
+    return descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
+
+
+_describe()
+DESCRIPTOR = descriptor_pool.Default().FindFileByName("probe/v1/probe.proto")
+Text = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["Text"])
+
+
+def echo(request, context):
+    """What the methods do until a test says otherwise."""
+    return request
+
+
+class ProbeServiceServicer:
+    __module__ = "probe_pb2_grpc"  # as if protoc had made it
+
+
+for _name in _METHODS:
+    setattr(ProbeServiceServicer, _name, lambda self, request, context: None)
+
+
+class ProbeService(Service, ProbeServiceServicer):
+    act = staticmethod(echo)
+
+
+def _method(rule):
+    @allow(rule)
+    def method(self, request, context):
+        return self.act(request, context)
+
+    return method
+
+
+for _name, (_, _, _, _rule) in _METHODS.items():
+    setattr(ProbeService, _name, _method(_rule))
+
+
+def register(server):
+    servicer = ProbeService.as_servicer()
+    handlers = {}
+    for name, (request_streams, response_streams, _, _) in _METHODS.items():
+        kind = f"{_kind(request_streams, response_streams)}_rpc_method_handler"
+        handlers[name] = getattr(grpc, kind)(
+            getattr(servicer, name), request_deserializer=Text.FromString, response_serializer=Text.SerializeToString
+        )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
+    server.add_registered_method_handlers(NAME, handlers)
+
+
+class Stub:
+    def __init__(self, channel):
+        for name, (request_streams, response_streams, _, _) in _METHODS.items():
+            call = getattr(channel, _kind(request_streams, response_streams))
+            setattr(
+                self,
+                name,
+                call(
+                    f"/{NAME}/{name}",
+                    request_serializer=Text.SerializeToString,
+                    response_deserializer=Text.FromString,
+                ),
+            )
+
+
+def chain(*, deadline=30.0, mutual_tls=False):
+    tokens = parse_tokens(f"shop:{TOKEN},shop:{OLD_TOKEN}")
+    return Chain(Authenticator(tokens, mutual_tls=mutual_tls), deadline)
+
+
+def bearer(token=TOKEN):
+    return (("authorization", f"Bearer {token}"),)
+
+
+def _kind(request_streams, response_streams):
+    return f"{'stream' if request_streams else 'unary'}_{'stream' if response_streams else 'unary'}"

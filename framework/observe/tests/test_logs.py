@@ -1,0 +1,200 @@
+"""The access lines: one a unit of work, the same keys at every door, one id all the way, and nothing personal."""
+
+import contextlib
+import re
+
+import grpc
+import pytest
+from celery import shared_task
+from django.core.mail import EmailMessage, get_connection
+from django.db import connection
+from django.test import Client
+
+from apps.accounts.tests.factories import PASSWORD, StaffFactory, UserFactory
+from framework.context import call
+from framework.errors import NotFound
+from framework.grpc import server as grpc_server
+from framework.grpc.tests import probe
+from framework.testing.grpc import LocalChannel
+
+pytestmark = pytest.mark.django_db
+
+KEYS = {"name", "code", "ms", "queries", "sql_ms", "actor", "request_id"}
+TOKEN = "canary-service-token-0123456789"
+LOGIN = "mutation($email: String!, $password: String!) { login(email: $email, password: $password) { user { id } } }"
+REGISTER = LOGIN.replace("login", "register")
+CHANGE = '{ changePassword(oldPassword: "", newPassword: "") { user { id } } }'
+
+
+@shared_task(name="test.find", autoretry_for=())
+def find(number: int) -> None:
+    raise NotFound(f"There is no {int(number)}.")
+
+
+@pytest.fixture
+def secrets(caplog, lines):
+    """Gathers what must not be in the log, and looks for it in every line in the end."""
+    found: list[str] = []
+    yield found
+    assert found
+    said = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.get_records("call"))
+    assert said
+    assert [secret for secret in found if secret in said] == []
+
+
+@pytest.fixture
+def stub(settings, monkeypatch):
+    settings.GRPC_TOKENS = f"shop:{TOKEN}"
+    settings.GRPC_STREAMS = 0
+    monkeypatch.setattr("django_grpc_framework.signals.grpc_request_started.send", lambda **_: None)
+    monkeypatch.setattr("django_grpc_framework.signals.grpc_request_finished.send", lambda **_: None)
+    return probe.Stub(LocalChannel(probe.register, grpc_server.chain()))
+
+
+def test_a_graphql_request_has_a_line(graphql, lines):
+    user = UserFactory()
+    graphql().login(user)("query One { me { id } again: me { email } }")
+
+    line = lines("request")[-1]
+    assert line.keys() >= KEYS | {"method", "path", "status", "cost"}
+    assert line.items() >= {
+        "name": "One", "code": "OK", "actor": f"user:{user.id}", "status": 200, "path": "/graphql", "cost": 2,
+        "queries": 4,  # session, user, and the user again for each field
+    }.items()  # fmt: skip
+    assert 0 < line["sql_ms"] <= line["ms"] + 0.1  # each is rounded
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "code"),
+    [
+        ("{", "(refused)", "GRAPHQL_PARSE_FAILED"),
+        ("{ nothing }", "(refused)", "GRAPHQL_VALIDATION_FAILED"),
+        ("{ me { id } }", "(anonymous)", "OK"),
+        (f"mutation Q {CHANGE}", "Q", "UNAUTHENTICATED"),
+    ],
+)
+def test_a_line_has_the_code_of_the_error(graphql, lines, query, name, code):
+    graphql()(query)
+
+    assert lines("request")[-1].items() >= {"name": name, "code": code, "actor": "nobody"}.items()
+
+
+def test_pages_of_django_have_lines(lines):
+    client, staff = Client(headers={"host": "localhost"}), StaffFactory()
+    client.get("/nowhere")
+    client.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+    client.get("/admin/")
+
+    assert [(line["name"], line["code"], line["actor"]) for line in lines("request")] == [
+        ("unknown", "HTTP_404", "nobody"),
+        ("admin:index", "OK", f"user:{staff.pk}"),
+    ]
+
+
+def test_a_call_has_a_line(stub, lines, monkeypatch):
+    def act(request, context):
+        UserFactory._meta.model.objects.count()
+        return request
+
+    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(act))
+    stub.Write(probe.Text(), metadata=probe.bearer(TOKEN))
+
+    (line,) = lines("call")
+    assert line.keys() >= KEYS
+    assert (
+        line.items()
+        >= {
+            "name": probe.WRITE,
+            "code": "OK",
+            "actor": "service:shop",
+            "queries": 1,
+        }.items()
+    )
+    assert 0 < line["sql_ms"] <= line["ms"] + 0.1  # each is rounded
+
+
+def test_a_try_that_fails_says_why(lines, run_queued_tasks):
+    call.start("one-id")
+    find.delay(5)
+    find.delay("no number")
+    run_queued_tasks()
+
+    tasks = lines("task")
+    assert all(line.keys() >= KEYS | {"task_id", "retries"} for line in tasks)
+    assert {line["code"] for line in tasks} == {"NOT_FOUND", "ValueError"}
+    assert {(line["name"], line["request_id"], line["actor"]) for line in tasks} == {
+        ("test.find", "one-id", "service:system")
+    }
+
+
+def test_queries_are_counted_for_the_work_that_asked_them():
+    call.start()
+    with connection.cursor() as cursor:
+        for _ in range(3):
+            cursor.execute("SELECT 1")
+    asked = call.record()
+    call.start()
+
+    assert asked.queries == 3
+    assert asked.sql_seconds > 0
+    assert call.record().queries == 0
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "canary-wrong-password"])
+def test_a_login_leaves_nothing_personal(graphql, secrets, password):
+    user, page = UserFactory(email="canary@example.com"), graphql()
+    page("{ csrfToken }")
+    page(LOGIN, email=user.email, password=password)
+    page("{ me { email } }")
+    secrets += [user.email, password, user.password, *(cookie.value for cookie in page.client.cookies.values())]
+
+
+def test_a_registration_leaves_nothing_personal(graphql, secrets):
+    new, taken = (graphql()(REGISTER, email="canary@example.com", password="canary-horse-battery") for _ in range(2))
+    assert "errors" not in new
+    assert "errors" in taken
+    secrets += ["canary@example.com", "canary-horse-battery"]
+
+
+def test_a_lock_out_leaves_nothing_personal(graphql, secrets):
+    user = UserFactory(email="canary@example.com")
+    for _ in range(6):
+        answer = graphql()(LOGIN, email=user.email, password="canary-wrong-password")
+    assert answer["errors"][0]["extensions"]["reason"] == "LOCKED_OUT"
+    secrets += [user.email, "canary-wrong-password"]
+
+
+@pytest.mark.parametrize("password", [PASSWORD, "canary-wrong-password"])
+def test_the_admins_login_leaves_nothing_personal(secrets, password):
+    staff = StaffFactory(email="canary@example.com")
+    client = Client(enforce_csrf_checks=True, headers={"host": "localhost"})
+    form = client.get("/admin/login/").content.decode()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)[1]
+    values = {"username": staff.email, "password": password, "csrfmiddlewaretoken": token}
+    client.post("/admin/login/?next=/admin/", values)
+    client.post("/admin/login/", values | {"csrfmiddlewaretoken": "canary-csrf"})  # refused, and logged by Django
+    client.get("/admin/")
+    secrets += [staff.email, password, token, "canary-csrf", *(each.value for each in client.cookies.values())]
+
+
+@pytest.mark.parametrize("token", [TOKEN, "canary-wrong-token"])
+def test_a_call_leaves_no_token(stub, secrets, lines, token):
+    with contextlib.suppress(grpc.RpcError):
+        stub.Write(probe.Text(), metadata=probe.bearer(token))
+    assert [line["code"] for line in lines("call")] == ["OK" if token == TOKEN else "UNAUTHENTICATED"]
+    secrets += [token]
+
+
+def test_without_a_mail_server_no_address_is_logged(secrets, lines, settings):
+    settings.EMAIL_BACKEND = "framework.mail.NoBackend"
+    assert EmailMessage("Hello", "canary text", None, ["canary@example.com"]).send() == 0
+    assert len(lines("mail is lost: EMAIL_URL is not set")) == 1
+    secrets += ["canary"]
+
+
+def test_an_id_that_a_mail_has_is_kept(settings):
+    message = EmailMessage("Hello", "", None, ["a@example.com"], headers={call.REQUEST_ID_HEADER: "its-own"})
+    call.start("another")
+    get_connection("framework.mail.ConsoleBackend", stream=open("/dev/null", "w")).send_messages([message])  # noqa: SIM115
+
+    assert message.extra_headers == {call.REQUEST_ID_HEADER: "its-own"}

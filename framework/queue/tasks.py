@@ -1,0 +1,15 @@
+"""Background work that serves all domains."""
+
+from celery import shared_task
+from celery.schedules import crontab
+
+from framework.queue.heartbeat import note
+
+
+@shared_task(name="queue.heartbeat")
+def heartbeat() -> None:
+    """Beat -> queue -> relay -> broker -> worker -> row: when the row is fresh, the whole way works."""
+    note("queue")
+
+
+SCHEDULE = {"heartbeat": {"task": "queue.heartbeat", "schedule": crontab()}}

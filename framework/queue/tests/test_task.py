@@ -1,0 +1,345 @@
+import json
+
+import pytest
+from celery import current_app as app
+from celery import shared_task
+from celery.app.trace import trace_task
+from django.db import OperationalError as DatabaseDown
+from django.db import transaction
+from kombu.asynchronous.timer import Timer
+from kombu.exceptions import OperationalError
+
+from framework.context import call, work
+from framework.errors import NotFound
+from framework.queue import broker as its_broker
+from framework.queue import consumer, heartbeat, relay, task
+from framework.queue import table as queue
+from framework.queue.models import Heartbeat, QueuedTask
+from framework.queue.task import once
+
+pytestmark = pytest.mark.django_db
+
+seen: list[str] = []
+
+
+@shared_task(name="test.note")
+def note(text: str) -> None:
+    with once():
+        heartbeat.note(text)
+    seen.append(call.request_id())
+
+
+@shared_task(name="test.fail", bind=True)
+def fail(self, kind: str) -> None:
+    raise {"bug": ZeroDivisionError, "refusal": NotFound}[kind]("no")
+
+
+@shared_task(name="test.fail_after_once")
+def fail_after_once(text: str) -> None:
+    with once():
+        heartbeat.note(text)
+    raise ZeroDivisionError
+
+
+@shared_task(name="test.once_twice", autoretry_for=())
+def once_twice() -> None:
+    with once():
+        heartbeat.note("first")
+    with once():
+        heartbeat.note("second")
+
+
+@shared_task(name="test.too_long")
+def too_long() -> None:
+    with work.within(-1):
+        Heartbeat.objects.count()
+
+
+@shared_task(name="test.deadline")
+def deadline() -> None:
+    seen.append(call.seconds_left())
+
+
+@pytest.fixture(autouse=True)
+def _nothing_seen():
+    seen.clear()
+
+
+class Outside:
+    """A connection outside of the transaction that a test runs in."""
+
+    in_atomic_block = False
+
+    def close_if_unusable_or_obsolete(self):
+        pass
+
+
+class Broker:
+    """Takes what the relay publishes, and hands it to the task as a worker would."""
+
+    def __init__(self, monkeypatch) -> None:
+        self.messages: list[dict] = []
+        self.down = False
+        monkeypatch.setattr(app, "send_task", self.send_task)
+
+    def send_task(self, name, args, kwargs, **options):
+        if self.down:
+            raise OperationalError
+        json.dumps([args, kwargs])
+        self.messages.append({"name": name, "args": args, "kwargs": kwargs, **options})
+
+    def deliver(self, message):
+        """Run it as a worker does, failures included."""
+        request = (
+            {"id": message["task_id"]}
+            | {name: message[name] for name in ("headers", "retries")}
+            | {"delivery_info": {}, "called_directly": False}
+        )
+        trace_task(app.tasks[message["name"]], message["task_id"], message["args"], message["kwargs"], request, app=app)
+
+
+@pytest.fixture
+def broker(monkeypatch):
+    return Broker(monkeypatch)
+
+
+def test_the_request_id_travels_with_a_task(broker):
+    call.start("request-1")
+    note.delay("a")
+    relay.publish_due(app)
+    call.start("another")
+    broker.deliver(broker.messages[0])
+
+    assert seen == ["request-1"]
+
+
+def test_a_done_task_leaves_the_queue(broker):
+    note.delay("a")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    assert Heartbeat.objects.filter(name="a").exists()
+    assert not QueuedTask.objects.exists()
+
+
+def test_a_second_delivery_has_no_second_effect(broker):
+    note.delay("a")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+    Heartbeat.objects.all().delete()
+    broker.deliver(broker.messages[0])
+
+    assert not Heartbeat.objects.exists()
+
+
+def test_two_deliveries_at_once_have_one_effect(broker, monkeypatch):
+    note.delay("a")
+    relay.publish_due(app)
+    monkeypatch.setattr(queue, "begin", lambda *_: 1)  # both have begun before either is done
+    broker.deliver(broker.messages[0])
+    Heartbeat.objects.all().delete()
+    broker.deliver(broker.messages[0])
+
+    assert not Heartbeat.objects.exists()
+
+
+def test_what_fails_after_its_effect_has_no_second_effect(broker):
+    fail_after_once.delay("a")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+    broker.deliver(broker.messages[0])
+
+    assert Heartbeat.objects.get().name == "a"
+    assert not QueuedTask.objects.exists()
+
+
+def test_a_second_once_in_a_task_is_refused(broker, caplog):
+    once_twice.delay()
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    assert Heartbeat.objects.get().name == "first"
+
+
+def test_an_old_message_of_a_task_that_waits_for_its_next_try_does_nothing(broker):
+    fail.delay("bug")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+    broker.deliver(broker.messages[0])
+
+    assert QueuedTask.objects.get().retries == 1
+
+
+def test_a_worker_waits_for_the_database(broker, monkeypatch):
+    begin, outages = queue.begin, iter([DatabaseDown("the connection was closed")])
+
+    def fail_once(*args):
+        for outage in outages:
+            raise outage
+        return begin(*args)
+
+    monkeypatch.setattr(queue, "begin", fail_once)
+    monkeypatch.setattr(task, "connection", Outside())
+    monkeypatch.setattr(task.time, "sleep", lambda _: None)
+    note.delay("a")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    assert Heartbeat.objects.filter(name="a").exists()
+
+
+def test_a_failure_that_cannot_be_written_down_leaves_the_task_to_be_tried_again(broker, monkeypatch):
+    def die(*_):
+        raise DatabaseDown("the connection was closed")
+
+    fail.delay("refusal")
+    relay.publish_due(app)
+    with monkeypatch.context() as patch:
+        patch.setattr(queue, "park", die)
+        broker.deliver(broker.messages[0])
+
+    assert QueuedTask.objects.get().parked_at is None
+
+
+def test_what_the_queue_cannot_keep_is_refused():
+    with pytest.raises(TypeError, match="Chains"):
+        note.apply_async(("a",), link=note.si("b"))
+
+    assert not QueuedTask.objects.exists()
+
+
+def test_a_broker_that_is_down_loses_nothing(broker):
+    note.delay("a")
+    broker.down = True
+    with pytest.raises(OperationalError):
+        relay.publish_due(app)
+    broker.down = False
+
+    assert relay.publish_due(app) == 1
+
+
+def test_a_relay_whose_round_takes_too_long_begins_anew(broker, monkeypatch):
+    class Stop:
+        rounds = 0
+
+        def is_set(self):
+            return Stop.rounds == 2
+
+        def wait(self, _):
+            Stop.rounds += 1
+            monkeypatch.setattr(relay, "PASS", 30)
+
+    note.delay("a")
+    monkeypatch.setattr(relay, "PASS", -1)
+    monkeypatch.setattr(relay, "close_old_connections", lambda: None)
+    relay.run(app, Stop())
+
+    assert [message["name"] for message in broker.messages] == ["test.note"]
+
+
+def test_a_broker_that_was_wiped_or_replaced_is_told_from_the_one_before(monkeypatch):
+    monkeypatch.setattr(its_broker, "MARK", "test:relay")
+    seen = its_broker.connect()
+    client = seen._client
+    client.delete("test:relay")
+
+    assert not seen.is_marked()
+    seen.mark()
+    assert seen.is_marked()
+    client.delete("test:relay")
+    assert not seen.is_marked()
+    client.set("test:relay", "the server before")
+    assert not seen.is_marked()
+    client.delete("test:relay")
+
+
+def test_a_worker_outlives_whatever_its_broken_connection_raises(monkeypatch):
+    def fail(*_):
+        raise AttributeError("'NoneType' object has no attribute 'hostname'")
+
+    monkeypatch.setattr(consumer.consumer.Consumer, "on_connection_error_after_connected", fail)
+    bare = {"connection_errors": (OSError,), "timer": Timer()}
+    monkeypatch.setattr(consumer.consumer.Consumer, "__init__", lambda self: vars(self).update(bare))
+    mine = consumer.Consumer()
+    mine.on_connection_error_after_connected(OSError())
+
+    assert mine.connection_errors == (OSError, AttributeError)
+    assert app.conf.worker_consumer == "framework.queue.consumer:Consumer"
+
+
+def test_a_message_that_cannot_be_published_is_parked_and_holds_up_no_other(broker, monkeypatch):
+    note.delay("bad")
+    note.delay("good")
+    send = broker.send_task
+
+    def refuse_bad(name, args, kwargs, **options):
+        if args == ["bad"]:
+            raise ValueError("too long")
+        send(name, args, kwargs, **options)
+
+    monkeypatch.setattr(app, "send_task", refuse_bad)
+    relay.publish_due(app)
+
+    assert [message["args"] for message in broker.messages] == [["good"]]
+    assert "too long" in QueuedTask.objects.get(parked_at__isnull=False).error
+
+
+def test_a_failed_task_is_tried_again_later(broker):
+    fail.delay("bug")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    row = QueuedTask.objects.get()
+    assert (row.retries, row.starts, row.parked_at) == (1, 0, None)
+
+
+def test_a_tasks_queries_end_before_its_time(broker):
+    deadline.delay()
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    (left,) = seen
+    assert 0 < left < app.conf.task_soft_time_limit
+
+
+def test_a_task_that_took_too_long_is_tried_again_later(broker, monkeypatch):
+    monkeypatch.setattr(task, "QUERIES", -1)
+    too_long.delay()
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    row = QueuedTask.objects.get()
+    assert (row.retries, row.starts, row.parked_at) == (1, 0, None)
+
+
+def test_the_last_failure_parks_the_task_with_its_traceback(broker):
+    fail.delay("bug")
+    QueuedTask.objects.update(retries=5)
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    row = QueuedTask.objects.get()
+    assert row.parked_at is not None
+    assert "ZeroDivisionError" in row.error
+
+
+def test_a_refusal_is_not_tried_again(broker):
+    fail.delay("refusal")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    assert "NotFound" in QueuedTask.objects.get(parked_at__isnull=False).error
+
+
+def test_wrong_arguments_are_refused_where_they_are_written():
+    with pytest.raises(TypeError):
+        note.delay()
+
+    assert not QueuedTask.objects.exists()
+
+
+def test_arguments_that_are_not_plain_are_refused_where_they_are_written():
+    with pytest.raises(TypeError), transaction.atomic():
+        note.delay(object())
+
+    assert not QueuedTask.objects.exists()

@@ -1,0 +1,66 @@
+"""The unit of work of a web request: its id, its access line, its deadline."""
+
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from framework.actor import NOBODY, of_user
+from framework.context import access, call, work
+from framework.data import replica
+
+log = structlog.get_logger("access.web")
+
+MAX_PATH = 200  # characters of a path in the log
+PAGE = 35.0  # seconds a page may take: the proxy waits no longer
+
+
+def unit_of_work(
+    get_response: Callable[[HttpRequest], HttpResponse],
+) -> Callable[[HttpRequest], HttpResponse]:
+    """Accept or make the request id, hand it back in the response, log one line a request."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        structlog.contextvars.clear_contextvars()
+        received = request.headers.get(call.REQUEST_ID_HEADER)
+        unit = access.Unit(log, "web", "", request.headers, request_id=received)
+        with work.within(max(PAGE, settings.GRAPHQL_TIMEOUT) - call.age()):
+            response = get_response(request)
+        response[call.REQUEST_ID_HEADER] = unit.request_id
+        _complete(unit.record, request, response)
+        _remember(unit.record, response)
+        unit.end(
+            "request",
+            unit.record.code,
+            method=request.method,
+            path=request.path[:MAX_PATH],
+            status=response.status_code,
+        )
+        return response
+
+    return respond
+
+
+def _complete(record: call.Record, request: HttpRequest, response: HttpResponse) -> None:
+    """What the view has not said: pages of Django have a route for a name, a status for a code, and a user."""
+    if not record.name:
+        record.name = _page(request)
+    if not record.code:
+        record.code = "OK" if response.status_code < 400 else f"HTTP_{response.status_code}"
+    if call.actor() == NOBODY and hasattr(request, "_cached_user"):  # nobody is looked up for the log
+        call.set_actor(of_user(request.user))
+
+
+def _remember(record: call.Record, response: HttpResponse) -> None:
+    """A browser that has just written shall see it, whichever process or replica answers next."""
+    if record.wrote and replica.ALIAS in settings.DATABASES:
+        response.set_cookie(
+            replica.COOKIE, "1", replica.COOKIE_SECONDS, httponly=True, secure=settings.SECURE, samesite="Lax"
+        )
+
+
+def _page(request: HttpRequest) -> str:
+    if request.resolver_match:
+        return request.resolver_match.view_name
+    return "static" if request.path.startswith(settings.STATIC_URL) else "unknown"

@@ -1,0 +1,82 @@
+import pytest
+from axes.models import AccessAttempt
+from django.test import Client
+
+from framework.web.proxies import correct, networks
+
+TRUSTED = networks(["10.0.0.0/8", "fd00::/8"])
+
+
+def corrected(peer, forwarded_for="", scheme="", trusted=TRUSTED):
+    environ = {"REMOTE_ADDR": peer, "wsgi.url_scheme": "http"}
+    environ |= {"HTTP_X_FORWARDED_FOR": forwarded_for, "HTTP_X_FORWARDED_PROTO": scheme}
+    correct(environ, trusted)
+    return environ
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded_for", "client"),
+    [
+        ("10.0.0.2", "203.0.113.9", "203.0.113.9"),
+        ("10.0.0.2", "203.0.113.9, 10.0.0.1", "203.0.113.9"),
+        ("10.0.0.2", "198.51.100.1, 203.0.113.9", "203.0.113.9"),  # the client wrote the first one itself
+        ("10.0.0.2", "10.0.0.7, 203.0.113.9, 10.0.0.1", "203.0.113.9"),
+        ("10.0.0.2", "10.0.0.7", "10.0.0.7"),
+        ("10.0.0.2", "", "10.0.0.2"),
+        ("10.0.0.2", "203.0.113.9, nonsense", "10.0.0.2"),
+        ("::ffff:10.0.0.2", "203.0.113.9", "203.0.113.9"),
+        ("fd00::2", "2001:db8::9", "2001:db8::9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+        ("", "198.51.100.1", ""),
+    ],
+)
+def test_the_client_is_whom_the_last_trusted_proxy_saw(peer, forwarded_for, client):
+    assert corrected(peer, forwarded_for)["REMOTE_ADDR"] == client
+
+
+@pytest.mark.parametrize(
+    ("peer", "said", "scheme"),
+    [
+        ("10.0.0.2", "https", "https"),
+        ("10.0.0.2", "http", "http"),
+        ("10.0.0.2", "https, http", "http"),  # the proxy nearest to here is the last
+        ("10.0.0.2", "gopher", "http"),
+        ("203.0.113.9", "https", "http"),
+    ],
+)
+def test_the_scheme_is_what_a_trusted_proxy_says(peer, said, scheme):
+    assert corrected(peer, scheme=said)["wsgi.url_scheme"] == scheme
+
+
+def test_nobody_is_trusted_by_default(settings):
+    assert settings.TRUSTED_PROXIES == ()
+    assert corrected("127.0.0.1", "203.0.113.9", "https", networks(()))["REMOTE_ADDR"] == "127.0.0.1"
+
+
+def test_what_proxies_say_is_gone_for_all_that_comes_after():
+    assert set(corrected("203.0.113.9", "198.51.100.1", "https")) == {"REMOTE_ADDR", "wsgi.url_scheme"}
+
+
+def failed_login(peer, forwarded_for):
+    client = Client(REMOTE_ADDR=peer)
+    data = {"username": "a@example.com", "password": "wrong"}
+    return client.post("/admin/login/", data, headers={"x-forwarded-for": forwarded_for})
+
+
+@pytest.mark.django_db
+def test_a_guesser_cannot_change_their_address_and_is_locked_out(settings):
+    settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
+    answers = [failed_login("203.0.113.9", f"198.51.100.{number}").status_code for number in range(6)]
+
+    assert answers == [200, 200, 200, 200, 429, 429]
+    assert {*AccessAttempt.objects.values_list("ip_address", flat=True)} == {"203.0.113.9"}
+
+
+@pytest.mark.django_db
+def test_a_guesser_behind_the_proxy_locks_out_nobody_else_behind_it(settings):
+    settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
+    for _ in range(5):
+        failed_login("10.0.0.2", "203.0.113.9")
+
+    assert failed_login("10.0.0.2", "203.0.113.9").status_code == 429
+    assert failed_login("10.0.0.2", "203.0.113.10").status_code == 200

@@ -1,0 +1,118 @@
+"""`manage.py migrations_check`: whether the migrations that are not released yet can run while the system serves.
+
+They are applied to an empty PostgreSQL database of their own, and the statements that they send are looked at: by
+django-migration-linter (would the release before this one still work?) and squawk (who waits for what?).
+"""
+
+import re
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, cast
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from framework.ids import install_on_postgresql
+from tools import git_release as releases
+
+POSTGRESQL = "15"  # the oldest that is supported
+OTHERWISE = (  # what squawk asks for and this project does otherwise
+    "prefer-text-field",  # Django's columns have lengths
+    "prefer-bigint-over-int",  # quantities and versions, not ids
+    "require-lock-timeout",  # `migrate` sets both for all migrations
+    "require-statement-timeout",
+)
+ACCEPTED: dict[tuple[str, str], str] = {}
+_CHANGES = re.compile(r"\s*(ALTER|CREATE|DROP|COMMENT|UPDATE|DELETE|TRUNCATE)\b", re.IGNORECASE)
+
+
+class Sent(NamedTuple):
+    """What a migration sends: the statements that change anything, and whether they are one transaction."""
+
+    atomic: bool
+    sql: list[str]
+
+
+class Command(BaseCommand):
+    help = "Checks that new migrations can run while the release before this one serves. Needs PostgreSQL."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+        if connection.vendor != "postgresql":
+            self.stdout.write("migrations_check: SKIPPED, it needs PostgreSQL: set DATABASE_URL")
+            return
+        new = [key for key in releases.new_migrations() if key not in ACCEPTED]
+        with _scratch_database():
+            sent = statements()
+        problems = [f"{app}.{name}: {problem}" for app, name in new for problem in problems_of(sent[app, name])]
+        for problem in problems:
+            self.stderr.write(problem)
+        if problems:
+            raise CommandError(f"{len(problems)} problem(s) in new migrations: docs/migrations.md says how else.")
+        self.stdout.write(f"migrations_check: nothing wrong with {len(new)} new migration(s)")
+
+
+def problems_of(sent: Sent) -> list[str]:
+    """What is wrong with a migration."""
+    return [*_incompatible(sent), *_blocking(sent)]
+
+
+def statements() -> dict[tuple[str, str], Sent]:
+    """Apply all migrations; returns what each sends."""
+    sent: dict[tuple[str, str], Sent] = {}
+    current: list[str] = []
+
+    def progress(action: str, migration: Any = None, fake: bool = False) -> None:
+        nonlocal current
+        if action == "apply_start":
+            current = []
+            sent[migration.app_label, migration.name] = Sent(migration.atomic, current)
+
+    def record(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        if _CHANGES.match(str(sql)):
+            current.append(str(sql))
+        return execute(sql, params, many, context)
+
+    install_on_postgresql(connection.alias)
+    with connection.execute_wrapper(record):
+        executor = MigrationExecutor(connection, cast(Any, progress))
+        executor.migrate(executor.loader.graph.leaf_nodes())
+    return sent
+
+
+def _incompatible(sent: Sent) -> list[str]:
+    from django_migration_linter.sql_analyser.analyser import analyse_sql_statements  # of dev.txt
+    from django_migration_linter.sql_analyser.postgresql import PostgresqlAnalyser
+
+    errors, _, _ = analyse_sql_statements(PostgresqlAnalyser, sent.sql, [])
+    return [f"{error.code}: {error.message}" for error in errors]
+
+
+def _blocking(sent: Sent) -> list[str]:
+    command = ["squawk", "--reporter", "gcc", "--pg-version", POSTGRESQL, "--exclude", ",".join(OTHERWISE)]
+    command += ["--assume-in-transaction"] if sent.atomic else []
+    text = "".join(f"{statement.rstrip(';')};\n" for statement in sent.sql)
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode and not done.stdout:
+        raise CommandError(f"squawk: {done.stderr}")
+    return re.findall(r"^stdin:\d+:\d+: \w+: (.*)$", done.stdout, re.MULTILINE)
+
+
+@contextmanager
+def _scratch_database() -> Iterator[None]:
+    name, own = f"migrations_check_{uuid.uuid4().hex}", connection.settings_dict["NAME"]
+    with connection.cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{name}"')
+    connection.close()
+    connection.settings_dict["NAME"] = name
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = own
+        with connection.cursor() as cursor:
+            cursor.execute(f'DROP DATABASE "{name}"')
