@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and the ones that surround every test."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _nothing_under_way() -> None:
-    """All tests run in one thread; what the one before was about is none of this one's business."""
+    """All tests run in one thread: each begins without the request id, actor and deadline of the one before."""
     call._request_id.set("")
     call._actor.set(NOBODY)
     call._deadline.set(None)
@@ -93,6 +93,17 @@ def lines(caplog: Any) -> Callable[[str], list[dict[str, Any]]]:
         return [found for found in messages if isinstance(found, dict) and found["event"] == event]
 
     return lines
+
+
+@pytest.fixture
+def secrets(caplog: Any, lines: Any) -> Iterator[list[str]]:
+    """Put in what must not be logged: in the end, it is looked for in every line of the test."""
+    found: list[str] = []
+    yield found
+    assert found
+    said = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in caplog.get_records("call"))
+    assert said
+    assert [secret for secret in found if secret in said] == []
 
 
 @pytest.fixture
