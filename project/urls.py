@@ -1,6 +1,6 @@
 from django.conf import settings
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
 
 from framework.graphql.view import GraphQLView
 from project.schema import schema
@@ -12,5 +12,6 @@ graphql = GraphQLView(schema.graphql_schema)
 urlpatterns = [
     path("graphql", graphql),
     path("graphql/", graphql),
+    path("accounts/", include("apps.accounts.urls")),
     path("admin/", admin.site.urls),
 ]
