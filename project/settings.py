@@ -79,7 +79,6 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
 TEMPLATES = [
     {
@@ -114,6 +113,8 @@ SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"  # read from Redis; the table is the truth
+SESSION_COOKIE_AGE = ENV.session_days * 86_400  # seconds
 SESSION_COOKIE_NAME = f"{PROJECT_SLUG}-session"
 CSRF_COOKIE_NAME = f"{PROJECT_SLUG}-csrftoken"
 
@@ -186,7 +187,7 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
-ACCOUNT_PREVENT_ENUMERATION = "strict"  # an unverified account blocks nobody, and no answer tells who has one
+ACCOUNT_PREVENT_ENUMERATION = True  # no answer tells who has an account; the owner of a taken address gets a mail
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # a stranger's address gets no mail from here
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_CHANGE_EMAIL = True
@@ -199,14 +200,15 @@ ACCOUNT_RATE_LIMITS = {
     "signup": "10/m/ip",
     "reset_password": "10/m/ip,3/m/key",
 }
+HEADLESS_ADAPTER = "apps.accounts.adapter.HeadlessAdapter"
 HEADLESS_CLIENTS = ("browser",)
-HEADLESS_FRONTEND_URLS = {}
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = PROJECT_NAME
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
-USERSESSIONS_TRACK_ACTIVITY = True
-LOGIN_REDIRECT_URL = "/admin/"
+LOGIN_URL, LOGIN_REDIRECT_URL = "account_login", "admin:index"
+STAFF_SECOND_FACTOR = not DEBUG if ENV.staff_second_factor is None else ENV.staff_second_factor
+STAFF_SESSION_AGE = ENV.staff_session_hours * 3600  # seconds
 
 # Mail
 

@@ -4,6 +4,8 @@ from ipaddress import ip_address
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.headless.adapter import DefaultHeadlessAdapter
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
 from apps.accounts import tasks
@@ -15,7 +17,19 @@ class Adapter(DefaultAccountAdapter):
         address = ip_address(super().get_client_ip(request))
         return str(address) if address.version == 4 else str(ip_address(int(address) >> 64 << 64))
 
+    def clean_password(self, password: str, user: Any = None) -> str:
+        if not password.strip():
+            raise ValidationError("Spaces alone are no password.")
+        cleaned: str = super().clean_password(password, user)
+        return cleaned
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """By the queue, so that the answer takes as long whether or not there is something to send."""
         message = self.render_mail(template_prefix, email, {"email": email} | context)
         tasks.send_mail.delay(message.subject, message.body, [email])
+
+
+class HeadlessAdapter(DefaultHeadlessAdapter):
+    def serialize_user(self, user: Any) -> dict[str, Any]:
+        """With the id as text: JavaScript has no integers of 64 bits."""
+        return super().serialize_user(user) | {"id": str(user.pk)}

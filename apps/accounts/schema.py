@@ -23,7 +23,10 @@ class Query(graphene.ObjectType):
     @allow(anyone)
     def resolve_me(root: Any, info: Info) -> entities.User | None:
         user_id = info.context.actor.user_id
-        return None if user_id is None else repository.get_user(user_id)
+        if user_id is None:
+            return None
+        repository.note_seen(info.context.request.session.session_key)
+        return repository.get_user(user_id)
 
     @allow(anyone)
     def resolve_csrf_token(root: Any, info: Info) -> str:

@@ -5,6 +5,8 @@ from celery.schedules import crontab
 from django.core import mail
 from django.core.management import call_command
 
+from apps.accounts import repository
+
 
 @shared_task(name="accounts.send_mail")
 def send_mail(subject: str, text: str, recipients: list[str]) -> None:
@@ -12,10 +14,11 @@ def send_mail(subject: str, text: str, recipients: list[str]) -> None:
     mail.send_mail(subject, text, None, recipients)
 
 
-@shared_task(name="accounts.clear_sessions")
-def clear_sessions() -> None:
-    """Delete the sessions that have expired."""
+@shared_task(name="accounts.clean_up")
+def clean_up() -> None:
+    """Delete sessions that have expired, and accounts that nobody has verified."""
     call_command("clearsessions")
+    repository.forget_unverified()
 
 
-SCHEDULE = {"clear-sessions": {"task": "accounts.clear_sessions", "schedule": crontab(minute="45")}}
+SCHEDULE = {"clean-up-accounts": {"task": "accounts.clean_up", "schedule": crontab(minute="45")}}

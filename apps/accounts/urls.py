@@ -2,7 +2,10 @@
 
 from django.urls import include, path
 
+from framework.actor import anyone
+from framework.web.urls import marked
+
 urlpatterns = [
-    path("", include("allauth.headless.urls")),
-    path("pages/", include("allauth.urls")),
+    path("", marked(anyone, include("allauth.headless.urls"))),
+    path("pages/", marked(anyone, include("allauth.urls"))),
 ]

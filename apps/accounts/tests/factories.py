@@ -1,4 +1,5 @@
 import factory
+from allauth.account.models import EmailAddress
 
 from apps.accounts import models
 
@@ -12,6 +13,12 @@ class UserFactory(factory.django.DjangoModelFactory):
 
     email = factory.Sequence(lambda number: f"user{number}@example.com")
     password = factory.django.Password(PASSWORD)
+
+    @factory.post_generation
+    def verified(self, create, extracted, **kwargs):
+        """Its address is verified, unless the test says `verified=False`."""
+        if create:
+            EmailAddress.objects.create(user=self, email=self.email, verified=extracted is not False, primary=True)
 
 
 class StaffFactory(UserFactory):

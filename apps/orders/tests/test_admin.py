@@ -16,7 +16,7 @@ LIST = reverse("admin:orders_order_changelist")
 @pytest.fixture
 def staff(client):
     client.user = StaffFactory(is_superuser=True)
-    client.force_login(client.user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(client.user)
     return client
 
 
@@ -120,7 +120,7 @@ def test_without_a_reason_nothing_is_cancelled(staff):
 def test_who_may_only_look_cancels_nothing(client):
     user = StaffFactory()
     user.user_permissions.add(Permission.objects.get(codename="view_order"))
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
     order = OrderFactory()
 
     page = client.get(LIST)
@@ -149,7 +149,7 @@ def test_nobody_adds_changes_or_deletes_an_order(staff):
 def test_who_is_not_staff_is_sent_to_the_login(client, user):
     order = OrderFactory()
     if user:
-        client.force_login(user(), backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user())
 
     for response in (client.get(LIST), client.get(page_of(order)), client.post(LIST, {"action": "cancel"})):
         assert response.status_code == 302
