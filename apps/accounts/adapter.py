@@ -32,4 +32,5 @@ class Adapter(DefaultAccountAdapter):
 class HeadlessAdapter(DefaultHeadlessAdapter):
     def serialize_user(self, user: Any) -> dict[str, Any]:
         """With the id as text: JavaScript has no integers of 64 bits."""
-        return super().serialize_user(user) | {"id": str(user.pk)}
+        shown: dict[str, Any] = super().serialize_user(user)
+        return shown | {"id": str(user.pk)}
