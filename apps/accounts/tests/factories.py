@@ -1,5 +1,6 @@
 import factory
 from allauth.account.models import EmailAddress
+from django.contrib.auth.models import Permission
 
 from apps.accounts import models
 
@@ -22,4 +23,20 @@ class UserFactory(factory.django.DjangoModelFactory):
 
 
 class StaffFactory(UserFactory):
+    """Staff who may do everything."""
+
     is_staff = True
+    is_superuser = True
+
+
+class LimitedStaffFactory(UserFactory):
+    """Staff with no rights but those given: `LimitedStaffFactory(rights=["catalog.change_product"])`."""
+
+    is_staff = True
+
+    @factory.post_generation
+    def rights(self, create, extracted, **kwargs):
+        """Django's permissions, by name."""
+        for name in extracted or ():
+            label, _, codename = name.partition(".")
+            self.user_permissions.add(Permission.objects.get(content_type__app_label=label, codename=codename))

@@ -4,7 +4,7 @@ from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from apps.accounts import models, repository
-from apps.accounts.tests.factories import PASSWORD, StaffFactory, UserFactory
+from apps.accounts.tests.factories import PASSWORD, LimitedStaffFactory, StaffFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -150,7 +150,7 @@ def test_groups_are_managed_too(admin):
 @pytest.fixture
 def manager(client):
     """Staff who may change users and groups, and view queued tasks."""
-    user = StaffFactory(email="manager@example.com")
+    user = LimitedStaffFactory(email="manager@example.com")
     names = ["change_user", "view_user", "change_group", "view_group", "delete_user", "view_queuedtask"]
     user.user_permissions.set(Permission.objects.filter(codename__in=names))
     client.force_login(user)
@@ -169,7 +169,7 @@ def test_staff_cannot_make_themselves_superusers(manager):
 
 
 def test_staff_cannot_give_a_right_that_they_lack(manager):
-    user, beyond = StaffFactory(), Permission.objects.get(codename="delete_queuedtask")
+    user, beyond = LimitedStaffFactory(), Permission.objects.get(codename="delete_queuedtask")
     group = Group.objects.create(name="strong")
     group.permissions.add(beyond)
     refused = manager.post(change(user), rights_form(user, user_permissions=beyond.pk, groups=group.pk))
@@ -180,15 +180,15 @@ def test_staff_cannot_give_a_right_that_they_lack(manager):
 
 
 def test_staff_can_give_a_right_that_they_have(manager):
-    user, own = StaffFactory(), Permission.objects.get(codename="view_queuedtask")
+    user, own = LimitedStaffFactory(), Permission.objects.get(codename="view_queuedtask")
 
     assert manager.post(change(user), rights_form(user, user_permissions=own.pk)).status_code == 302
     assert list(user.user_permissions.all()) == [own]
 
 
 def test_staff_cannot_change_a_user_with_more_rights(manager):
-    chief = StaffFactory(is_superuser=True)
-    stronger = StaffFactory()
+    chief = StaffFactory()
+    stronger = LimitedStaffFactory()
     stronger.user_permissions.add(Permission.objects.get(codename="delete_queuedtask"))
     password = reverse("admin:auth_user_password_change", args=[stronger.pk])
     statuses = [manager.post(change(user), {"email": "mine@example.com"}).status_code for user in (chief, stronger)]

@@ -52,7 +52,7 @@ def shown(response):
 def test_the_list_costs_the_same_queries_whatever_its_length(staff, django_assert_num_queries, number):
     ProductFactory.create_batch(number)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         response = staff.get(LIST)
 
     assert len(shown(response)) == number
