@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
@@ -57,6 +58,11 @@ def create_user(email: str, password: str, *, is_staff: bool = False, is_superus
         raise AlreadyExists(
             "There is an account with this address already.", fields={"email": "is taken"}, reason="EMAIL_TAKEN"
         ) from None
+    return entity_of(row)
+
+
+def entity_of(row: Any) -> User:
+    """The entity of a row that is read already, such as Django's `request.user`."""
     return User(row.pk, row.email, row.is_staff)
 
 

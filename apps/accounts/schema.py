@@ -22,11 +22,11 @@ class Query(graphene.ObjectType):
 
     @allow(anyone)
     def resolve_me(root: Any, info: Info) -> entities.User | None:
-        user_id = info.context.actor.user_id
-        if user_id is None:
+        if info.context.actor.user_id is None:
             return None
-        repository.note_seen(info.context.request.session.session_key)
-        return repository.get_user(user_id)
+        request = info.context.request
+        repository.note_seen(request.session.session_key)
+        return repository.entity_of(request.user)  # read already, to know who asks
 
     @allow(anyone)
     def resolve_csrf_token(root: Any, info: Info) -> str:

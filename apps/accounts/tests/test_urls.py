@@ -308,8 +308,8 @@ def test_a_session_is_noted_once_in_a_while(app, django_assert_num_queries):
     page.me()
 
     assert UserSession.objects.get().last_seen_at.year > 2020
-    with django_assert_num_queries(2):  # user and entity: the session is read from Redis
+    with django_assert_num_queries(1):  # the user: the session is read from Redis
         page.me()
     cache.clear()
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(2):
         page.me()
