@@ -1,4 +1,1 @@
-"""What tests start, fake and share: a pytest plugin and its helpers. Nothing in production imports this package.
-
-docs/testing.md lists what there is.
-"""
+"""For tests: the pytest plugin, fixtures, and what a test starts or fakes. Not in the image; see docs/testing.md."""

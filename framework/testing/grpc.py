@@ -6,14 +6,13 @@ with connected(rpc.register, chain) as channel: ...    # one call at a time, in 
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 import grpc
-from django.db import connection, connections
-from django_grpc_framework.signals import grpc_request_finished, grpc_request_started
+from django.db import connections
 
 Register = Callable[[Any], object]
 
@@ -23,62 +22,75 @@ def serving(
     register: Register, interceptor: grpc.ServerInterceptor, *, threads: int = 4, **options: Any
 ) -> Iterator[str]:
     """Serve on a free loopback port, and yield its `host:port`."""
-    pool = ThreadPoolExecutor(threads)
-    server = grpc.server(pool, interceptors=[interceptor], **options)
-    register(server)
-    port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
+    with _server(register, interceptor, threads, connections.close_all, options) as (address, _):
+        yield address
+
+
+@contextmanager
+def serving_in_transaction(register: Register, interceptor: grpc.ServerInterceptor) -> Iterator[str]:
+    """Serve one call at a time in the test's own transaction: all threads use the test's database connection.
+
+    The test has to wait for each call before it asks the database itself.
+    """
+    shared = connections["default"]
+
+    def share() -> None:
+        connections["default"] = shared
+
+    def unshare() -> None:
+        del connections["default"]
+
+    shared.inc_thread_sharing()
     try:
-        yield f"127.0.0.1:{port}"
+        with (
+            patch.object(shared, "close_if_unusable_or_obsolete", lambda: None),
+            _server(register, interceptor, 1, unshare, {}) as (address, pools),
+        ):
+            for pool in pools:
+                _in_each_thread(pool, share)
+            yield address
     finally:
-        server.stop(0).wait()
-        for each in (pool, getattr(interceptor, "stream_threads", None)):
-            if each is not None:
-                _close_connections(each)
-                each.shutdown()
+        shared.dec_thread_sharing()
 
 
 @contextmanager
 def connected(register: Register, interceptor: grpc.ServerInterceptor) -> Iterator[grpc.Channel]:
     """A channel to a server that works in the test's own transaction, one call at a time."""
-    with (
-        shared_connection(),
-        serving(register, interceptor, threads=1) as address,
-        grpc.insecure_channel(address) as channel,
-    ):
+    with serving_in_transaction(register, interceptor) as address, grpc.insecure_channel(address) as channel:
         yield channel
 
 
 @contextmanager
-def shared_connection() -> Iterator[None]:
-    """Have the server's threads use the test's connection, and leave it open; the test waits for each call."""
-    shared = connections["default"]
-
-    def enter(**_: Any) -> None:
-        connections["default"] = shared
-
-    def leave(**_: Any) -> None:
-        del connections["default"]
-
-    grpc_request_started.connect(enter)
-    grpc_request_finished.connect(leave)
-    shared.inc_thread_sharing()
+def _server(
+    register: Register,
+    interceptor: Any,
+    threads: int,
+    leave: Callable[[], None],
+    options: dict[str, Any],
+) -> Iterator[tuple[str, list[ThreadPoolExecutor]]]:
+    """A server's address and its pools; `leave` is called in each of their threads in the end."""
+    streams = getattr(interceptor, "stream_threads", None)
+    pools = [ThreadPoolExecutor(threads), *([streams] if streams else [])]
+    server = grpc.server(pools[0], interceptors=[interceptor], **options)
+    register(server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
     try:
-        with patch.object(connection, "close_if_unusable_or_obsolete", lambda: None):
-            yield
+        yield f"127.0.0.1:{port}", pools
     finally:
-        shared.dec_thread_sharing()
-        grpc_request_started.disconnect(enter)
-        grpc_request_finished.disconnect(leave)
+        server.stop(0).wait()
+        for pool in pools:
+            _in_each_thread(pool, leave)
+            pool.shutdown()
 
 
-def _close_connections(pool: ThreadPoolExecutor) -> None:
-    """Close the connection of every thread, so that the test database can be dropped."""
+def _in_each_thread(pool: ThreadPoolExecutor, function: Callable[[], None]) -> None:
     threads = pool._max_workers
     together = threading.Barrier(threads)
 
-    def close() -> None:
+    def run() -> None:
         together.wait(timeout=10)
-        connections.close_all()
+        function()
 
-    wait([pool.submit(close) for _ in range(threads)])
+    for done in [pool.submit(run) for _ in range(threads)]:
+        done.result()

@@ -59,8 +59,8 @@ def _batch_problem(name: str, found: dict[str, Function]) -> Iterable[str]:
     if not name.startswith("get_") or len(parameters) != 1 or not parameters[0].endswith("_id"):
         return ()
     batch = found.get(f"{name}s")
-    expected = {f"{parameters[0]}s": Sequence[int], "return": dict[int, get_type_hints(found[name])["return"]]}  # type: ignore[misc]
-    if batch and get_type_hints(batch) == expected:
+    thing = get_type_hints(found[name])["return"]
+    if batch and get_type_hints(batch) == {f"{parameters[0]}s": Sequence[int], "return": dict[int, thing]}:
         return ()
     return (f"{name} needs {name}s({parameters[0]}s: Sequence[int]), which returns a dict by id",)
 

@@ -23,7 +23,7 @@ from framework.grpc.auth import Authenticator, parse_tokens
 from framework.grpc.channel import Channel
 from framework.grpc.interceptors import Chain
 from framework.seam import remote
-from framework.testing.grpc import serving, shared_connection
+from framework.testing.grpc import serving_in_transaction
 
 WAYS = ("direct", "served")
 CALLER = "monolith"
@@ -57,8 +57,7 @@ def via(package: str, way: str) -> Iterator[Functions]:
     register = import_module(f"{package}.rpc").register
     chain = Chain(Authenticator(parse_tokens(f"{CALLER}:{TOKEN}")), default_deadline=30)
     with (
-        shared_connection(),
-        serving(register, chain, threads=1) as address,
+        serving_in_transaction(register, chain) as address,
         _channel(package.rpartition(".")[2], f"grpc://{address}"),
     ):
         yield Functions(import_module(f"{package}.client"))

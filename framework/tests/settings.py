@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "axes",
     "corsheaders",
     "django_celery_beat",
     "django_grpc_framework",
@@ -54,6 +53,8 @@ ROOT_URLCONF = "framework.tests.urls"
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 TRUSTED_PROXIES: tuple[str, ...] = ()
 CORS_ALLOWED_ORIGINS: list[str] = []
+CORS_URLS_REGEX = "^/graphql/?$"
+CORS_ALLOW_CREDENTIALS = True
 MIDDLEWARE = [
     "framework.web.proxies.real_client",
     "framework.observe.health.probe",
@@ -63,11 +64,10 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
+    "framework.web.csrf.CsrfMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES = [
     {
@@ -86,10 +86,6 @@ STATIC_URL = "/static/"
 USE_TZ = True
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "session", "csrftoken"
 AUTH_USER_MODEL = "library.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_FAILURE_LIMIT = 5
-AXES_VERBOSE = False
 
 DEFAULT_AUTO_FIELD = "framework.ids.IdField"
 if os.environ.get("DATABASE_URL"):
