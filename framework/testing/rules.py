@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, get_type_hints
 
+from django.conf import settings
 from django.db import models
 
 from framework import discovery
@@ -59,7 +60,7 @@ def _batch_problem(name: str, found: dict[str, Function]) -> Iterable[str]:
     if not name.startswith("get_") or len(parameters) != 1 or not parameters[0].endswith("_id"):
         return ()
     batch = found.get(f"{name}s")
-    thing = get_type_hints(found[name])["return"]
+    thing: Any = get_type_hints(found[name])["return"]
     if batch and get_type_hints(batch) == {f"{parameters[0]}s": Sequence[int], "return": dict[int, thing]}:
         return ()
     return (f"{name} needs {name}s({parameters[0]}s: Sequence[int]), which returns a dict by id",)
@@ -68,15 +69,21 @@ def _batch_problem(name: str, found: dict[str, Function]) -> Iterable[str]:
 def crossing_relations(tables: Iterable[type[models.Model]]) -> list[str]:
     """Relations between tables of two domains, one of which may have to live in another database."""
     return [
-        f"{model._meta.label}.{field.name}"
-        for model in tables
-        for field in model._meta.get_fields()
-        if field.is_relation and not field.auto_created and isinstance(field.related_model, type)
-        if is_ours(model) and is_ours(field.related_model)
-        if model._meta.app_label != field.related_model._meta.app_label
+        f"{model._meta.label}.{name}"
+        for model in filter(is_ours, tables)
+        for name, target in _relations(model)
+        if is_ours(target) and target._meta.app_label != model._meta.app_label
     ]
 
 
+def _relations(model: type[models.Model]) -> Iterator[tuple[str, type[models.Model]]]:
+    for field in model._meta.get_fields():
+        target: Any = field.related_model
+        if field.is_relation and not field.auto_created and isinstance(target, type):
+            yield field.name, target
+
+
 def is_ours(model: type[models.Model]) -> bool:
-    """Whether the model belongs neither to Django nor to one of its packages."""
-    return not model.__module__.startswith(("django.", "django_"))
+    """Whether the model belongs to a domain or to the framework's queue, not to an installed package."""
+    labels = {package.rpartition(".")[2] for package in ("framework.queue", *settings.DOMAINS.values())}
+    return model._meta.app_label in labels
