@@ -8,12 +8,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.orders import models
+from apps.orders import models, rules
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
 from framework.actor import Actor
 from framework.data import keysets
 from framework.data.queries import KeptInsert, KeptQuery
-from framework.errors import NotFound
 from framework.pages import Page
 
 _LINE_COLUMNS = ("product_id", "name", "unit_price", "order__currency", "quantity")
@@ -46,7 +45,7 @@ def get_order(order_id: int) -> Order:
     """Raises NotFound."""
     row = models.Order.objects.filter(pk=order_id).values_list(*Order._fields).first()
     if row is None:
-        raise not_found(order_id)
+        raise rules.not_found(order_id)
     return _order(row)
 
 
@@ -101,7 +100,7 @@ def move(
     """
     row = models.Order.objects.select_for_update().filter(pk=order_id).first()
     if row is None:
-        raise not_found(order_id)
+        raise rules.not_found(order_id)
     source = OrderStatus(row.status)
     if source not in sources:
         return None
@@ -124,10 +123,6 @@ def forget_keys() -> int:
     """Let go of keys that are older than KEYS_KEPT; returns how many."""
     old = models.Order.objects.filter(key__isnull=False, created_at__lt=timezone.now() - KEYS_KEPT)
     return old.update(key=None)
-
-
-def not_found(order_id: int) -> NotFound:
-    return NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
 
 
 def _note(order_id: int, source: str, target: str, actor: Actor, reason: str) -> None:

@@ -1,11 +1,12 @@
-"""What may be ordered, as far as values alone can tell: for the service and for the fake. No Django."""
+"""What the service and the fake refuse, and in which words; as far as values alone can tell. Needs no Django."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from apps.orders.entities import Line
-from framework.errors import InvalidArgument
+from apps.orders.entities import Line, Order
+from framework.actor import Actor, authenticated, require
+from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 MAX_LINES = 100  # of one order
 MAX_QUANTITY = 10_000  # of one line
@@ -34,6 +35,13 @@ class Priced(Protocol):
     def currency(self) -> str: ...
 
 
+def customer(actor: Actor) -> int:
+    """The id of the user who buys. Raises Unauthenticated, PermissionDenied for a service."""
+    require(actor, authenticated)
+    assert actor.user_id is not None
+    return actor.user_id
+
+
 def checked_lines(lines: Sequence[Line], key: str) -> list[Line]:
     """The lines by product id. Raises InvalidArgument with everything that is wrong."""
     problems = {}
@@ -56,7 +64,7 @@ def checked_reason(reason: str) -> str:
     return reason
 
 
-def problem(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> str:
+def why_unsellable(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> str:
     """Why these products cannot be bought together; empty when they can."""
     gone = [str(line.product_id) for line in lines if line.product_id not in products]
     if gone:
@@ -64,6 +72,19 @@ def problem(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> str:
     if len({product.currency for product in products.values()}) > 1:
         return "The products are sold in different currencies."
     return "The total is too large." if total(lines, products) > MAX_TOTAL else ""
+
+
+def key_reused() -> AlreadyExists:
+    return AlreadyExists("The key was used for another order.", fields={"key": "was used"}, reason="KEY_REUSED")
+
+
+def not_cancellable(order: Order) -> FailedPrecondition:
+    problem = f"The order is {order.status}: it cannot be cancelled."
+    return FailedPrecondition(problem, reason="ORDER_NOT_CANCELLABLE")
+
+
+def not_found(order_id: int) -> NotFound:
+    return NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
 
 
 def total(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> Decimal:

@@ -17,7 +17,6 @@ from apps.orders.entities import Line, Order, OrderStatus
 from framework import context
 from framework.actor import SYSTEM, Actor, authenticated, require, staff
 from framework.errors import (
-    AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
     Unavailable,
@@ -36,7 +35,7 @@ def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
     The answer is placed or rejected, or still pending when the catalog does not answer now: a task goes on then.
     Raises Unauthenticated, InvalidArgument, AlreadyExists for a key that was used for other lines.
     """
-    customer_id = _customer(actor)
+    customer_id = rules.customer(actor)
     wanted = rules.checked_lines(lines, key)
     fingerprint = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
     with transaction.atomic(durable=True):
@@ -58,7 +57,7 @@ def complete_order(order_id: int) -> Order:
         return order
     lines = [catalog.Line(line.product_id, line.quantity) for line in repository.get_lines([order_id])[order_id]]
     products = catalog.get_products([line.product_id for line in lines])
-    problem = rules.problem(lines, products)
+    problem = rules.why_unsellable(lines, products)
     if problem:
         return _reject(order_id, problem)
     try:
@@ -86,7 +85,7 @@ def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
     order = repository.get_order(order_id)
     if order.status is OrderStatus.CANCELLED:
         return order
-    raise FailedPrecondition(f"The order is {order.status}: it cannot be cancelled.", reason="ORDER_NOT_CANCELLABLE")
+    raise rules.not_cancellable(order)
 
 
 def get_order(actor: Actor, order_id: int) -> Order:
@@ -95,29 +94,23 @@ def get_order(actor: Actor, order_id: int) -> Order:
         require(actor, authenticated)
     order = repository.get_order(order_id)
     if order.customer_id != actor.user_id and not staff(actor):
-        raise repository.not_found(order_id)
+        raise rules.not_found(order_id)
     return order
 
 
 def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]:
     """The actor's own orders, the newest first. Raises Unauthenticated, InvalidArgument."""
-    return repository.list_orders(_customer(actor), first=first, after=after)
+    return repository.list_orders(rules.customer(actor), first=first, after=after)
 
 
 def count_orders(actor: Actor) -> int:
     """How many orders `list_orders` goes through. Raises Unauthenticated."""
-    return repository.count_orders(_customer(actor))
+    return repository.count_orders(rules.customer(actor))
 
 
 def release_stock(order_id: int) -> None:
     """Give back what a cancelled order took. Raises Unavailable or DeadlineExceeded."""
     catalog.release(rules.stock_key(order_id))
-
-
-def _customer(actor: Actor) -> int:
-    require(actor, authenticated)
-    assert actor.user_id is not None
-    return actor.user_id
 
 
 def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
@@ -126,7 +119,7 @@ def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
         raise Unavailable("Try again.", reason="KEY_FORGOTTEN")
     order, asked_for = found
     if asked_for != fingerprint:
-        raise AlreadyExists("The key was used for another order.", fields={"key": "was used"}, reason="KEY_REUSED")
+        raise rules.key_reused()
     return _complete_now(order)
 
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from apps.orders import models, repository, services
-from apps.orders.entities import Line, Order, OrderLine, OrderStatus
+from apps.orders import models, repository
+from apps.orders.entities import Line, OrderLine, OrderStatus
 from apps.orders.tests.factories import OrderFactory
 from framework import context
 from framework.actor import NOBODY, SYSTEM, Actor
@@ -207,19 +207,18 @@ def test_who_acts_in_which_request_and_how_long_it_may_take_arrive(orders, custo
     arrived = []
     row = OrderFactory(customer_id=customer.user_id)
 
-    def list_orders(actor, **_) -> Page[Order]:
-        arrived.append((actor, context.request_id(), context.seconds_left()))
-        return repository.list_orders(actor.user_id)
+    def list_orders(customer_id, *, first, after):
+        arrived.append((context.actor(), context.request_id(), context.seconds_left()))
+        return Page([repository.get_order(row.id)], "")
 
-    monkeypatch.setattr(services, "list_orders", list_orders)
-    if orders.way == "direct":
-        monkeypatch.setattr("apps.orders.public.list_orders", list_orders)
+    monkeypatch.setattr(repository, "list_orders", list_orders)
     context.begin("test", request_id="request-7")
     with context.within(5):
         (order,) = orders.list_orders(customer).items
 
     ((actor, request_id, left),) = arrived
     assert order.id == row.id
-    assert actor == (customer if orders.way == "direct" else customer._replace(service=CALLER))
+    if orders.way != "direct":  # there the actor is an argument and nothing else
+        assert actor == customer._replace(service=CALLER)
     assert request_id == "request-7"
     assert 3 < left <= 5
