@@ -17,7 +17,8 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 
 from framework.seam.conversions import Coder, file_of
-from framework.seam.links import UNSENDABLE, Invalid, Links, Owner, Slot, excepting
+from framework.seam.links import UNSENDABLE, Invalid, Links, Owner, excepting
+from framework.seam.presence import Slot
 
 E = TypeVar("E", bound=tuple[Any, ...])
 

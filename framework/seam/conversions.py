@@ -30,7 +30,6 @@ _KNOWN: Mapping[tuple[Any, str], tuple[Callable[..., Any], Callable[..., Any]]] 
     (date, "google.type.Date"): (convert.date_values, convert.from_date),
     (Decimal, "google.type.Decimal"): (convert.decimal_values, convert.from_decimal),
 }
-MONEY = "google.type.Money"
 _SEQUENCES: Mapping[Any, str] = {list: "list", tuple: "tuple", Sequence: "list"}
 
 

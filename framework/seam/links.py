@@ -1,27 +1,21 @@
 """Which values of an entity, or arguments of a function, and which field of a message belong together: by name.
 
-Amounts are the one pair: a Decimal in a google.type.Money takes its currency from the entity's `<name>_currency`, or
-else from its `currency`. What may be missing says the contract: a field is `optional`, or has a
-google.api.field_behavior: OPTIONAL for money that may be missing (the amount is 0.00 then, the currency empty),
-OUTPUT_ONLY or IDENTIFIER for what a caller does not send.
+What may be missing says the contract: a field is `optional`, or its google.api.field_behavior is OUTPUT_ONLY or
+IDENTIFIER, which callers need not send. Amounts are the one pair (`money`). Needs no Django.
 """
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from types import NoneType
 from typing import Any, NamedTuple, NoReturn
 
-from google.api.field_behavior_pb2 import IDENTIFIER, OPTIONAL, OUTPUT_ONLY, field_behavior
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
-from google.protobuf.descriptor_pb2 import FieldDescriptorProto
 from google.protobuf.message_factory import GetMessageClass
 
-from framework.grpc import convert
-from framework.seam.conversions import MONEY, Coders, ContractError, Names, conversion, is_entity, without
+from framework.seam import money
+from framework.seam.conversions import Coders, ContractError, Names, conversion, is_entity, without
+from framework.seam.presence import Slot, if_present, kind_of, need_not_be_sent, present, unclear
 
-MISSING: Any = object()
 UNSENDABLE = (ValueError, TypeError, ArithmeticError, LookupError, AttributeError)  # of values that are no such thing
-_ZERO = Decimal("0.00")
 
 
 class Invalid(ValueError):
@@ -30,14 +24,6 @@ class Invalid(ValueError):
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__(str(fields))
         self.fields = dict(fields)
-
-
-class Slot(NamedTuple):
-    """A field of an entity, or a parameter of a function."""
-
-    name: str
-    hint: Any
-    default: Any = MISSING
 
 
 class Link(NamedTuple):
@@ -79,7 +65,7 @@ class Links:
         for field in self.message.fields:
             if field.name in self.slots:
                 self.add(self.slots[field.name], field)
-            elif not (self._sent and behaves(field, OUTPUT_ONLY, IDENTIFIER)):
+            elif not (self._sent and need_not_be_sent(field)):
                 self.owner.refuse(self.message, f"{self.owner.name} has no {field.name!r}, which the message has.")
         self.check_complete()
 
@@ -92,65 +78,39 @@ class Links:
     def add(self, slot: Slot, field: FieldDescriptor) -> None:
         """Link a value with a field; raises ContractError when their types do not fit."""
         base, nullable = without(slot.hint, NoneType)
-        if base is Decimal and field.message_type is not None and field.message_type.full_name == MONEY:
-            self.found.append(self._money(slot, field, nullable))
-            return
+        if problem := unclear(slot, field, nullable):
+            self.owner.refuse(self.message, problem)
+        link = self._money if money.is_money(base, field) else self._plain
+        self.found.append(link(slot, base, field, nullable))
+
+    def _plain(self, slot: Slot, base: Any, field: FieldDescriptor, nullable: bool) -> Link:
         found = conversion(base, field, self.names, self._coders)
         if found is None:
-            self.owner.refuse(self.message, f"{field.name!r} is {_shown(slot.hint)} here and {_kind(field)} there.")
+            problem = f"{slot.name!r} is {_shown(slot.hint)} here and {kind_of(field)} in the message."
+            self.owner.refuse(self.message, problem)
         encode = found.encode.format(slot.name)
         if nullable:
             encode = f"(None if {slot.name} is None else {encode})"
-        elif self._sent and encode == slot.name:  # protobuf would take None for an absent field
-            encode = f"{self.names.add(_present)}({encode})"
-        absent = self._absent(slot, field, nullable)
-        decode = _or_absent(found.decode.format(f"m.{field.name}"), field, absent)
-        paths = {slot.name: field.name}
-        if is_entity(base):
-            inner = self._coders(base, field).paths
-            paths = {name: f"{field.name}.{path}" for name, path in inner.items()} | paths
-        self.found.append(Link(field.name, (slot.name,), encode, (decode,), paths))
+        elif self._sent and encode == slot.name:
+            encode = f"{self.names.add(present)}({encode})"
+        decode = if_present(found.decode.format(f"m.{field.name}"), slot, field, nullable, self.names)
+        inner = self._coders(base, field).paths if is_entity(base) else {}
+        paths = {name: f"{field.name}.{path}" for name, path in inner.items()} | {slot.name: field.name}
+        return Link(field.name, (slot.name,), encode, (decode,), paths)
 
-    def _money(self, slot: Slot, field: FieldDescriptor, nullable: bool) -> Link:
-        own = f"{slot.name}_currency"
-        currency = self.slots.get(own) or self.slots.get("currency")
+    def _money(self, slot: Slot, base: Any, field: FieldDescriptor, nullable: bool) -> Link:
+        currency = money.currency_of(slot, self.slots)
         if currency is None:
-            self.owner.refuse(self.message, f"{slot.name!r} needs its currency: a field {own!r} or 'currency'.")
-        encode = f"{self.names.add(convert.money_values)}({slot.name}, {currency.name})"
-        amount, absent = f"{self.names.add(convert.from_money)}(m.{field.name})", self._absent(slot, field, nullable)
-        if nullable:
-            encode = f"(None if {slot.name} is None else {encode})"
-        elif slot.default is MISSING and behaves(field, OPTIONAL):
-            encode, absent = f"({encode} if {currency.name} else None)", self.names.add(_ZERO)
-        names: tuple[str, ...] = (slot.name,)
-        decode: tuple[str, ...] = (_or_absent(amount, field, absent),)
-        paths = {slot.name: field.name}
-        if not any(currency.name in link.slots for link in self.found):
-            names, decode = (*names, currency.name), (*decode, self._currency(currency, field))
-            paths[currency.name] = f"{field.name}.currency_code"
-        return Link(field.name, names, encode, decode, paths)
-
-    def _currency(self, currency: Slot, field: FieldDescriptor) -> str:
-        code = f"m.{field.name}.currency_code"
-        if currency.default in (MISSING, ""):
-            return code
-        return f"({code} if m.HasField({field.name!r}) else {self.names.add(currency.default)})"
-
-    def _absent(self, slot: Slot, field: FieldDescriptor, nullable: bool) -> str:
-        """The expression for a field that is absent; empty when absence cannot be told, and means nothing."""
-        if field.has_presence:
-            if slot.default is MISSING and not nullable:
-                return f"{self.names.add(_required)}()"
-            return self.names.add(None if slot.default is MISSING else slot.default)
-        if nullable:
-            self.owner.refuse(self.message, f"{field.name!r} may be None: make it `optional` in the message.")
-        if field.enum_type is not None and not field.is_repeated and slot.default is not MISSING:
-            return self.names.add(slot.default)  # for the value 0, _UNSPECIFIED
-        if slot.default is not MISSING and slot.default:
-            self.owner.refuse(
-                self.message, f"{field.name!r} defaults to {slot.default!r} here: make it `optional` in the message."
-            )
-        return ""
+            problem = f"{slot.name!r} needs its currency: '{slot.name}_currency' or 'currency'."
+            self.owner.refuse(self.message, problem)
+        encode = money.encoder(slot, currency, field, nullable, self.names)
+        other = next((link.field for link in self.found if currency.name in link.slots), "")
+        amount = money.amount(slot, field, nullable, self.names, like=other)
+        if other:
+            return Link(field.name, (slot.name,), encode, (amount,), {slot.name: field.name})
+        code = money.currency_code(currency, field, self.names)
+        paths = {slot.name: field.name, currency.name: f"{field.name}.currency_code"}
+        return Link(field.name, (slot.name, currency.name), encode, (amount, code), paths)
 
     @property
     def paths(self) -> dict[str, str]:
@@ -178,7 +138,7 @@ class Links:
     def complaint(self, link: Link, values: Mapping[str, Any]) -> dict[str, str]:
         """That the link's first value cannot be sent."""
         name = next(name for name in link.slots if name in values)
-        return {name: f"{values[name]} cannot be sent as {_kind(self.message.fields_by_name[link.field])}"}
+        return {name: f"{values[name]} cannot be sent as {kind_of(self.message.fields_by_name[link.field])}"}
 
     def unreadable(self, message: Any) -> Invalid:
         """What is wrong with a message that could not be decoded, by its paths."""
@@ -207,39 +167,10 @@ class Links:
         return self.names.pop(name)
 
 
-def behaves(field: FieldDescriptor, *behaviors: int) -> bool:
-    """Whether the contract gives the field one of these google.api.field_behavior."""
-    declared: Sequence[int] = field.GetOptions().Extensions[field_behavior]
-    return any(behavior in declared for behavior in behaviors)
-
-
-def _or_absent(decode: str, field: FieldDescriptor, absent: str) -> str:
-    if not absent:
-        return decode
-    there = f"m.HasField({field.name!r})" if field.has_presence else f"m.{field.name}"
-    return f"({decode} if {there} else {absent})"
-
-
 def excepting(errors: tuple[type[Exception], ...]) -> str:
     """The errors as generated code names them."""
     return f"({', '.join(error.__name__ for error in errors)})"
 
 
-def _present(value: Any) -> Any:
-    if value is None:
-        raise TypeError
-    return value
-
-
-def _required() -> NoReturn:
-    raise ValueError("is required")
-
-
 def _shown(hint: Any) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint)
-
-
-def _kind(field: FieldDescriptor) -> str:
-    kind = field.message_type or field.enum_type
-    name = kind.full_name if kind else FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()  # type: ignore[arg-type]
-    return f"repeated {name}" if field.is_repeated else str(name)

@@ -13,7 +13,8 @@ from framework.changes import UNSET, Unset, given
 from framework.grpc import convert
 from framework.seam.codec import links_of, owner_of, slots_of
 from framework.seam.conversions import without
-from framework.seam.links import UNSENDABLE, Invalid, Link, Slot
+from framework.seam.links import UNSENDABLE, Invalid, Link
+from framework.seam.presence import Slot
 
 
 class Mask:

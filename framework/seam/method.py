@@ -20,8 +20,9 @@ from framework.grpc.contract import changes_nothing
 from framework.pages import Page
 from framework.seam.codec import links_of, owner_of
 from framework.seam.conversions import ContractError, is_entity
-from framework.seam.links import MISSING, UNSENDABLE, Link, Links, Slot, excepting
+from framework.seam.links import UNSENDABLE, Link, Links, excepting
 from framework.seam.masks import Mask
+from framework.seam.presence import MISSING, Slot
 
 MAX_IDS = 500  # of one call; clients split what is more
 WIRE_NAMES = {"first": "page_size", "after": "page_token"}
