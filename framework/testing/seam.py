@@ -126,7 +126,7 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
 def is_value(hint: Any) -> bool:
     """Whether all of this type can cross the seam: plain values, enums, named tuples, and collections of those."""
     origin, args = get_origin(hint) or hint, get_args(hint)
-    if origin in (Union, UnionType, tuple, *_SEQUENCES, *_MAPPINGS):
+    if origin in (Union, UnionType, tuple, frozenset, *_SEQUENCES, *_MAPPINGS):
         return bool(args) and all(arg is Ellipsis or is_value(arg) for arg in args)
     if _is_entity(origin):
         return all(map(is_value, get_type_hints(origin).values())) and all(map(is_value, args))

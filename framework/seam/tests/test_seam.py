@@ -2,6 +2,9 @@
 
 import inspect
 import re
+import runpy
+import sys
+from collections import namedtuple
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from enum import StrEnum
@@ -19,9 +22,11 @@ from django.test.utils import isolate_apps
 from framework import discovery
 from framework.actor import Actor
 from framework.pages import Keyset, Page
+from framework.seam.conversions import ContractError, is_entity
 from framework.testing.seam import conforms, is_value
 
 PUBLIC = list(discovery.modules("public"))
+CLIENTS = list(discovery.modules("client"))
 
 
 def functions(public: ModuleType) -> dict[str, Callable[..., Any]]:
@@ -87,7 +92,7 @@ def crossing_relations(tables: Sequence[type[models.Model]]) -> list[str]:
 
 
 def _is_ours(model: type[models.Model]) -> bool:
-    return not model.__module__.startswith(("django.", "django_"))
+    return not model.__module__.startswith(("django.", "django_", "allauth."))
 
 
 def nothing_for(function: Callable[..., Any]) -> dict[str, None]:
@@ -122,6 +127,59 @@ def test_a_function_looks_the_same_wherever_its_domain_runs(here, elsewhere):
     assert elsewhere is not None
     assert inspect.signature(here) == inspect.signature(elsewhere)
     assert get_type_hints(here) == get_type_hints(elsewhere)
+
+
+def entities(client: ModuleType) -> list[type[tuple[Any, ...]]]:
+    """What a domain's client converts."""
+    return [kind for kind in vars(client).values() if isinstance(kind, type) and is_entity(kind) and of(client, kind)]
+
+
+def of(client: ModuleType, kind: type) -> bool:
+    return kind.__module__ == f"{client.__name__.rpartition('.')[0]}.entities"
+
+
+def altered(kind: Any, **hints: Any) -> type[tuple[Any, ...]]:
+    """A copy of the entity with other fields; a new one comes first, with a default if all have one."""
+    defaults = {name: kind._field_defaults[name] for name in hints if name in kind._field_defaults}
+    if len(kind._field_defaults) == len(kind._fields):
+        defaults = dict.fromkeys(hints.keys() - kind._fields, next(iter(defaults.values()))) | defaults
+    copy: Any = namedtuple(kind.__name__, hints, defaults=defaults.values(), module=kind.__module__)
+    copy.__annotations__ = hints
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("client", "entity"), [(client.__name__, kind) for client in CLIENTS for kind in entities(client)]
+)
+def test_a_field_that_the_entity_or_the_contract_lacks_keeps_the_domain_from_starting(client, entity, monkeypatch):
+    """The client's module is run again, over entities with one field more and one field less."""
+    hints = get_type_hints(entity)
+    changes = [("brand", {"brand": str} | hints)]
+    changes += [(name, {key: hint for key, hint in hints.items() if key != name}) for name in hints if len(hints) > 1]
+
+    monkeypatch.delitem(sys.modules, client)
+    for field, fields in changes:
+        monkeypatch.setattr(f"{entity.__module__}.{entity.__name__}", altered(entity, **fields))
+        with pytest.raises(ContractError) as refused:
+            runpy.run_module(client)
+        assert f"'{field}'" in str(refused.value)
+        assert entity.__module__.replace(".", "/") + ".py" in str(refused.value)
+        assert ".proto" in str(refused.value)
+
+
+def test_every_function_that_can_run_elsewhere_is_held_to_a_contract_by_tests():
+    """What differs in process and over the wire shows only where the same test runs both ways."""
+    assert {client.__name__: untested(client) for client in CLIENTS if untested(client)} == {}
+
+
+def untested(client: ModuleType) -> list[str]:
+    """The functions of a domain's client that its tests/test_contract.py does not call."""
+    tests = Path(str(client.__file__)).parent / "tests" / "test_contract.py"
+    text = tests.read_text() if tests.exists() else ""
+    declared = [
+        name for name, function in vars(client).items() if getattr(function, "__module__", "") == client.__name__
+    ]
+    return [name for name in declared if not name.startswith("_") and not re.search(rf"\.{name}\b", text)]
 
 
 @pytest.mark.django_db
@@ -231,6 +289,20 @@ def test_the_guard_of_batches_misses_no_function():
         "get_other needs get_others(thing_ids: Sequence[int]), which returns a dict by id",
         "get_alone needs get_alones(thing_ids: Sequence[int]), which returns a dict by id",
     ]
+
+
+def test_the_guard_of_contract_tests_misses_no_function(tmp_path):
+    def get_thing() -> None: ...
+    def get_other() -> None: ...
+
+    client = ModuleType("shop.client")
+    vars(client).update(get_thing=get_thing, get_other=get_other, _helper=get_thing, __file__=tmp_path / "client.py")
+    get_thing.__module__ = get_other.__module__ = "shop.client"
+
+    assert untested(client) == ["get_thing", "get_other"]
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_contract.py").write_text("shop.get_thing(7)")
+    assert untested(client) == ["get_other"]
 
 
 @isolate_apps("framework.queue", "apps.accounts")
