@@ -1,6 +1,7 @@
 """The functions of orders where they run in another service: the same names, arguments, results and errors."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from apps.orders.entities import Line, Order, OrderLine
 from framework.actor import Actor
@@ -13,7 +14,14 @@ _remote = Client("orders", pb.DESCRIPTOR, OrderServiceStub)
 
 
 @_remote("PlaceOrder")
-def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order: ...
+def place_order(
+    actor: Actor,
+    lines: Sequence[Line],
+    key: str,
+    *,
+    expected_total: Decimal | None = None,
+    currency: str | None = None,
+) -> Order: ...
 
 
 @_remote("CancelOrder")

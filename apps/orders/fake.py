@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from apps.orders import entities, rules
-from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+from apps.orders.entities import Line, Order, OrderLine, OrderStatus, Total, orders_keyset
 from framework.actor import Actor, authenticated, require, staff
 from framework.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from framework.pages import Page
@@ -30,14 +30,25 @@ class Orders(Fake):
         self._catalog = catalog
         self._orders: dict[int, Order] = {}
         self._lines: dict[int, list[OrderLine]] = {}
-        self._keys: dict[tuple[int, str], tuple[int, list[Line]]] = {}  # the order, and what was asked for
+        self._keys: dict[tuple[int, str], tuple[int, Any]] = {}  # the order, and what was asked for
+        self._expected: dict[int, Total | None] = {}
 
-    def place_order(self, actor: Actor, lines: Sequence[Line], key: str) -> Order:
+    def place_order(
+        self,
+        actor: Actor,
+        lines: Sequence[Line],
+        key: str,
+        *,
+        expected_total: Decimal | None = None,
+        currency: str | None = None,
+    ) -> Order:
         customer_id = rules.customer(actor)
-        wanted = rules.checked_lines(lines, key)
+        wanted = rules.checked_lines(lines, key), rules.checked_total(expected_total, currency)
         with self._lock:
             if (customer_id, key) not in self._keys:
-                self._keys[customer_id, key] = self._add(customer_id, wanted), wanted
+                order_id = self._add(customer_id, wanted[0])
+                self._keys[customer_id, key] = order_id, wanted
+                self._expected[order_id] = wanted[1]
             order_id, asked_for = self._keys[customer_id, key]
             if asked_for != wanted:
                 raise rules.key_reused()
@@ -53,12 +64,16 @@ class Orders(Fake):
             if order.status is not OrderStatus.PENDING:
                 return order
             products = self._catalog.get_products([line.product_id for line in lines])
-            problem = rules.why_unsellable(lines, products) or self._take(order_id, lines)
-            if problem:
+            if problem := rules.why_unsellable(lines, products):
+                return self._change(order, status=OrderStatus.REJECTED, reason=problem)
+            now, problem = rules.total(lines, products), ""
+            if self._expected[order_id] not in (None, now):
+                problem = rules.price_changed(now)
+            elif problem := self._take(order_id, lines):
                 return self._change(order, status=OrderStatus.REJECTED, reason=problem)
             self._lines[order_id] = [_bought(line, products[line.product_id]) for line in lines]
-            currency = self._lines[order_id][0].currency
-            return self._change(order, status=OrderStatus.PLACED, total=rules.total(lines, products), currency=currency)
+            status = OrderStatus.REJECTED if problem else OrderStatus.PLACED
+            return self._change(order, status=status, reason=problem, total=now.amount, currency=now.currency)
 
     def cancel_order(self, actor: Actor, order_id: int, reason: str) -> Order:
         self.get_order(actor, order_id)

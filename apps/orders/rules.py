@@ -1,10 +1,11 @@
 """What the service and the fake refuse, and in which words; as far as values alone can tell. Needs no Django."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from apps.orders.entities import Line, Order
+from apps.orders.entities import Line, Order, Total
 from framework.actor import Actor, authenticated, require
 from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
@@ -56,6 +57,20 @@ def checked_lines(lines: Sequence[Line], key: str) -> list[Line]:
     return sorted(lines)
 
 
+def checked_total(amount: Decimal | None, currency: str | None) -> Total | None:
+    """The total that a customer expects, if any. Raises InvalidArgument."""
+    if amount is None and currency is None:
+        return None
+    problems = {}
+    if amount is None or not amount.is_finite() or not 0 <= amount <= MAX_TOTAL or amount != round(amount, 2):
+        problems["expected_total"] = f"must be an amount from 0 to {MAX_TOTAL} with two decimals"
+    if currency is None or not re.fullmatch("[A-Z]{3}", currency):
+        problems["currency"] = "must be three capital letters, as in ISO 4217, for the expected total"
+    if problems or amount is None or currency is None:
+        raise InvalidArgument("This cannot be expected.", fields=problems)
+    return Total(amount, currency)
+
+
 def checked_reason(reason: str) -> str:
     """Why an order is cancelled, without space around it. Raises InvalidArgument when it is missing or too long."""
     reason = reason.strip()
@@ -71,7 +86,7 @@ def why_unsellable(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> s
         return f"There is no product {', '.join(gone[:NAMED])}{' (and others)' if len(gone) > NAMED else ''}."
     if len({product.currency for product in products.values()}) > 1:
         return "The products are sold in different currencies."
-    return "The total is too large." if total(lines, products) > MAX_TOTAL else ""
+    return "The total is too large." if total(lines, products).amount > MAX_TOTAL else ""
 
 
 def key_reused() -> AlreadyExists:
@@ -87,9 +102,15 @@ def not_found(order_id: int) -> NotFound:
     return NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
 
 
-def total(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> Decimal:
+def total(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> Total:
     """What the lines cost together, in the products' one currency."""
-    return sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
+    amount = sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
+    return Total(amount, products[lines[0].product_id].currency)
+
+
+def price_changed(now: Total) -> str:
+    """Why an order is rejected that would cost something else than its customer expects."""
+    return f"The total is now {now.amount} {now.currency}."
 
 
 def stock_key(order_id: int) -> str:

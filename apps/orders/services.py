@@ -7,6 +7,7 @@ id: whatever is cut short is done again by a task, and has its effect once.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import structlog
 from django.db import transaction
@@ -29,17 +30,26 @@ ANSWER_WITHIN = 3.0  # seconds after which a customer is told that the order is 
 COMPLETE_AFTER = 10  # seconds until a task looks at an order that was left pending
 
 
-def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
+def place_order(
+    actor: Actor,
+    lines: Sequence[Line],
+    key: str,
+    *,
+    expected_total: Decimal | None = None,
+    currency: str | None = None,
+) -> Order:
     """Order some products; the same key and lines again give the same order, for a day.
 
     The answer is placed or rejected, or still pending when the catalog does not answer now: a task goes on then.
+    With an expected total and its currency, an order that would cost something else is rejected, with the new total.
     Raises Unauthenticated, InvalidArgument, AlreadyExists for a key that was used for other lines.
     """
     customer_id = rules.customer(actor)
     wanted = rules.checked_lines(lines, key)
-    fingerprint = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
+    expected = rules.checked_total(expected_total, currency)
+    fingerprint = hashlib.sha256(json.dumps([wanted, expected], default=str).encode()).hexdigest()
     with transaction.atomic(durable=True):
-        order = repository.add_order(actor, customer_id, key, fingerprint, wanted)
+        order = repository.add_order(actor, customer_id, key, fingerprint, wanted, expected)
         if order is not None:
             tasks.complete_order.apply_async((order.id,), countdown=COMPLETE_AFTER)
     if order is None:
@@ -52,7 +62,7 @@ def complete_order(order_id: int) -> Order:
 
     Raises NotFound, and Unavailable or DeadlineExceeded when the catalog does not answer.
     """
-    order = repository.get_order(order_id)
+    order, expected = repository.get_expected(order_id)
     if order.status is not OrderStatus.PENDING:
         return order
     lines = [catalog.Line(line.product_id, line.quantity) for line in repository.get_lines([order_id])[order_id]]
@@ -60,6 +70,9 @@ def complete_order(order_id: int) -> Order:
     problem = rules.why_unsellable(lines, products)
     if problem:
         return _reject(order_id, problem)
+    now = rules.total(lines, products)
+    if expected not in (None, now):
+        return _reject(order_id, rules.price_changed(now), lines=lines, products=products)
     try:
         catalog.reserve(rules.stock_key(order_id), lines)
         catalog.commit(rules.stock_key(order_id))
@@ -136,11 +149,9 @@ def _complete_now(order: Order) -> Order:
 
 
 def _place(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Order:
-    bought = {product.id: (product.name, product.price) for product in products.values()}
-    currency = products[lines[0].product_id].currency
     with transaction.atomic(durable=True):
         if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.PLACED, SYSTEM):
-            repository.set_prices(order_id, rules.total(lines, products), currency, bought)
+            _set_prices(order_id, lines, products)
             tasks.send_confirmation.delay(order_id)
         order = repository.get_order(order_id)
         if order.status is OrderStatus.CANCELLED:
@@ -149,9 +160,22 @@ def _place(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, 
         return order
 
 
-def _reject(order_id: int, reason: str) -> Order:
+def _set_prices(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> None:
+    bought = {product.id: (product.name, product.price) for product in products.values()}
+    repository.set_prices(order_id, rules.total(lines, products), bought)
+
+
+def _reject(
+    order_id: int,
+    reason: str,
+    *,
+    lines: Sequence[catalog.Line] = (),
+    products: Mapping[int, catalog.Product] | None = None,
+) -> Order:
+    """Reject a pending order; with lines and products, also note what they cost now."""
     with transaction.atomic(durable=True):
-        rejected = repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.REJECTED, SYSTEM, reason)
-        if rejected:
+        if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.REJECTED, SYSTEM, reason):
             tasks.release_stock.delay(order_id)
-        return rejected or repository.get_order(order_id)
+            if products:
+                _set_prices(order_id, lines, products)
+        return repository.get_order(order_id)

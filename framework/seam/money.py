@@ -31,7 +31,8 @@ def currency_of(slot: Slot, slots: Mapping[str, Slot]) -> Slot | None:
 def encoder(slot: Slot, currency: Slot, field: FieldDescriptor, nullable: bool, names: Names) -> str:
     encode = f"{names.add(convert.money_values)}({slot.name}, {currency.name})"
     if nullable:
-        return f"(None if {slot.name} is None else {encode})"
+        _, both = without(currency.hint, type(None))  # neither is sent without the other
+        return f"(None if {slot.name} is None{f' is {currency.name}' if both else ''} else {encode})"
     return f"({encode} if {currency.name} else None)" if may_be_missing(slot, field) else encode
 
 

@@ -79,6 +79,46 @@ def test_an_order_that_is_rejected_or_waits(orders, stock, customer, catalog_fai
     assert orders.get_lines([pending.id]) == {pending.id: [OrderLine(product.id, "", Decimal("0.00"), "", 1)]}
 
 
+def test_an_order_whose_price_has_changed_is_rejected_with_the_new_total(orders, stock, customer):
+    product = stock(price="19.90")
+    lines = [Line(product.id, 2)]
+
+    refused = orders.place_order(customer, lines, "k1", expected_total=Decimal("39.00"), currency="EUR")
+    foreign = orders.place_order(customer, lines, "k2", expected_total=Decimal("39.80"), currency="USD")
+    placed = orders.place_order(customer, lines, "k3", expected_total=Decimal("39.8"), currency="EUR")
+
+    for order in (refused, foreign):
+        assert order[2:6] == (OrderStatus.REJECTED, Decimal("39.80"), "EUR", "The total is now 39.80 EUR.")
+        assert orders.get_lines([order.id])[order.id][0].unit_price == Decimal("19.90")
+    assert placed[2:6] == (OrderStatus.PLACED, Decimal("39.80"), "EUR", "")
+    assert orders.place_order(customer, lines, "k1", expected_total=Decimal("39.00"), currency="EUR") == refused
+    for expected in ({}, {"expected_total": Decimal("39.80"), "currency": "EUR"}):
+        assert refusal(orders.place_order, customer, lines, "k1", **expected)[2] == "KEY_REUSED"
+    assert stock.left(product) == 8
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "fields"),
+    [
+        (Decimal(-1), "EUR", {"expected_total"}),
+        (Decimal("0.001"), "EUR", {"expected_total"}),
+        (Decimal("NaN"), "EUR", {"expected_total"}),
+        (Decimal(1), "eur", {"currency"}),
+        (Decimal(1), None, {"currency"}),
+        (None, "EUR", {"expected_total"}),
+    ],
+)
+def test_a_total_that_cannot_be_expected(orders, stock, customer, amount, currency, fields):
+    product = stock()
+
+    refused = refusal(
+        orders.place_order, customer, [Line(product.id, 1)], "k1", expected_total=amount, currency=currency
+    )
+
+    assert (refused[1], refused[3].keys()) == ("INVALID_ARGUMENT", fields)
+    assert (orders.count_orders(customer), stock.left(product)) == (0, 10)
+
+
 def test_an_order_that_makes_no_sense(orders, customer):
     assert refusal(orders.place_order, customer, [Line(1, 0), Line(1, 0)], "") == (
         "InvalidArgument",

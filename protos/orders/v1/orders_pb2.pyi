@@ -83,7 +83,7 @@ class Order(_message.Message):
     """Why it was rejected or cancelled."""
     @_builtins.property
     def total(self) -> _money_pb2.Money:
-        """Not set while pending."""
+        """Not set while pending, nor when it was rejected for anything but its price."""
 
     @_builtins.property
     def created_at(self) -> _timestamp_pb2.Timestamp: ...
@@ -144,21 +144,29 @@ class PlaceOrderRequest(_message.Message):
 
     KEY_FIELD_NUMBER: _builtins.int
     LINES_FIELD_NUMBER: _builtins.int
+    EXPECTED_TOTAL_FIELD_NUMBER: _builtins.int
     key: _builtins.str
     """1 to 64 characters, made up by the client once for each order it means to place."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Line]:
         """1 to 100, each product once."""
 
+    @_builtins.property
+    def expected_total(self) -> _money_pb2.Money:
+        """What the customer was shown. When the lines cost something else, the order is REJECTED and has the total they
+        would cost now.
+        """
+
     def __init__(
         self,
         *,
         key: _builtins.str = ...,
         lines: _abc.Iterable[Global___Line] | None = ...,
+        expected_total: _money_pb2.Money | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expected_total", b"expected_total"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "lines", b"lines"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expected_total", b"expected_total", "key", b"key", "lines", b"lines"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
