@@ -10,7 +10,8 @@ from apps.accounts import repository, services
 from apps.accounts.entities import User as UserEntity
 from framework.actor import allow, anyone, authenticated
 from framework.errors import InvalidArgument, ResourceExhausted
-from framework.graphql.types import Info, cost
+from framework.graphql.cost import cost
+from framework.graphql.types import Info
 
 MAX_ADDRESS = 254  # characters
 

@@ -15,7 +15,7 @@ from django.urls import resolve
 from apps.accounts import repository
 from apps.accounts.tests.factories import UserFactory
 from framework.context import call
-from framework.graphql.rate import RateLimit
+from framework.graphql.limits import RateLimit
 from framework.web import worker as web_worker
 
 pytestmark = pytest.mark.django_db
