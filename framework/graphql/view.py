@@ -9,12 +9,11 @@ import orjson
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
 
+from framework import context
 from framework.actor import NOBODY, Actor, of_user
-from framework.context import call, work
 from framework.data import replica
 from framework.graphql.documents import Document, DocumentRefused, Documents
 from framework.graphql.errors import ErrorCode, client_error, format_errors
@@ -24,6 +23,7 @@ from framework.graphql.loaders import Loaders
 from framework.graphql.nulls import check_nulls
 from framework.graphql.persisted import PersistedQueries, load_allow_list
 from framework.graphql.request import RESPONSE_JSON, HttpRefused, Parameters, answer_type, read, wants_page
+from framework.web.csrf import CsrfMiddleware
 
 REFUSED, ANONYMOUS = "(refused)", "(anonymous)"  # names in the access line for operations without one
 
@@ -67,12 +67,12 @@ class GraphQLView:
         if settings.GRAPHIQL and wants_page(request):
             return render(request, "graphiql.html", {"project_name": settings.PROJECT_NAME})
         media_type = "application/json"
-        record = call.record()
-        record.door, record.name = "graphql", REFUSED
+        unit = context.current()
+        unit.transport, unit.name = "graphql", REFUSED
         try:
             media_type = answer_type(request)
             actor = actor_of(request)
-            call.set_actor(actor)
+            unit.actor = actor
             client = actor.user_id or request.META.get("REMOTE_ADDR")
             self._check_rate(client)
             parameters = read(request, settings.GRAPHQL_LIMITS)
@@ -94,28 +94,28 @@ class GraphQLView:
             raise HttpRefused(429, error, **{"Retry-After": str(self.rate.seconds_left())})
 
     def _run(
-        self, context: RequestContext, parameters: Parameters, client: object
+        self, asked: RequestContext, parameters: Parameters, client: object
     ) -> tuple[ExecutionResult, dict[str, Any]]:
         document = self.documents.resolve(parameters.query, parameters.document_id, parameters.extensions, client)
         operation = document.operation(parameters.operation_name)
-        if context.request.method == "GET" and operation.operation is not OperationType.QUERY:
+        if asked.request.method == "GET" and operation.operation is not OperationType.QUERY:
             message = "GET is for queries: send a mutation by POST."
             raise HttpRefused(405, client_error(message, ErrorCode.BAD_USER_INPUT), Allow="POST")
         cost = document.cost(operation, parameters.variables)
-        record = call.record()
-        record.name, record.cost = _name(operation), cost
-        record.may_lag = operation.operation is OperationType.QUERY and replica.COOKIE not in context.request.COOKIES
-        with work.within(settings.GRAPHQL_TIMEOUT - call.age()):
-            result = self._execute(document, parameters, context)
+        unit = context.current()
+        unit.name, unit.cost = _name(operation), cost
+        unit.read_only = operation.operation is OperationType.QUERY and replica.COOKIE not in asked.request.COOKIES
+        with context.within(settings.GRAPHQL_TIMEOUT - context.age()):
+            result = self._execute(document, parameters, asked)
         wanted = parameters.extensions.get("cost") is True
         return result, {"cost": {"requested": cost, "limit": settings.GRAPHQL_LIMITS.cost}} if wanted else {}
 
-    def _execute(self, document: Document, parameters: Parameters, context: RequestContext) -> ExecutionResult:
+    def _execute(self, document: Document, parameters: Parameters, asked: RequestContext) -> ExecutionResult:
         result = execute(
             self.schema,
             document.ast,
             plans=document.plans if self.compiles else None,
-            context=context,
+            context=asked,
             variables=parameters.variables,
             operation_name=parameters.operation_name,
             hide_suggestions=self.documents.hide_suggestions,
@@ -139,12 +139,7 @@ def check_csrf(request: HttpRequest) -> None:
             raise HttpRefused(403, client_error(message, ErrorCode.FORBIDDEN))
 
 
-class _Csrf(CsrfViewMiddleware):
-    @property
-    def allowed_origins_exact(self) -> set[str]:
-        """Origins with CORS may use GraphQL, but not the admin, which has Django's own check."""
-        return {*super().allowed_origins_exact, *settings.CORS_ALLOWED_ORIGINS}
-
+class _Csrf(CsrfMiddleware):
     def _reject(self, request: HttpRequest, reason: str) -> str:
         return reason
 
@@ -175,8 +170,8 @@ def _respond(
     media_type: str, answer: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
     if answer.get("errors"):
-        call.record().code = str(answer["errors"][0]["extensions"]["code"])
-    answer["extensions"] = answer.get("extensions", {}) | {"requestId": call.request_id()}
+        context.current().code = str(answer["errors"][0]["extensions"]["code"])
+    answer["extensions"] = answer.get("extensions", {}) | {"requestId": context.request_id()}
     body = orjson.dumps(answer)
     response = HttpResponse(body, status=status, content_type=f"{media_type}; charset=utf-8", headers=headers)
     response["Cache-Control"] = "no-store"  # what it says depends on who asks, by GET too

@@ -29,7 +29,7 @@ from graphql.execution.execute import get_field_def, invalid_return_type_error
 from graphql.execution.values import get_argument_values
 from graphql.pyutils import Path, is_iterable
 
-from framework.context import call
+from framework.context import check_deadline
 from framework.graphql.executor import source
 from framework.graphql.executor.attributes import Getters, reader
 from framework.graphql.executor.execution import Execution, Pending, not_iterable, watched
@@ -389,7 +389,7 @@ def by_resolver(plan: FieldPlan, position: Position) -> source.Run:
     def execute(execution: Compiled, source: Any, parent_path: Path | None) -> Any:
         path = new_path((parent_path, key, parent_name))
         try:
-            call.check_deadline()
+            check_deadline()
             info = new_info((*own, path, *execution.info_of_operation))
             arguments = NO_ARGUMENTS if arguments_known else execution.arguments(plan)
             value = resolve(source, info, **arguments)
@@ -413,7 +413,7 @@ def by_attribute(plan: FieldPlan, position: Position) -> source.Run:
         path = new_path((parent_path, key, parent_name))
         try:
             if may_be_called and callable(value):
-                call.check_deadline()
+                check_deadline()
                 value = value(plan.info(execution, path))
             if value.__class__ is Deferred:
                 return execution.suspend(value, path, position)

@@ -28,7 +28,7 @@ from graphql.execution.collect_fields import collect_fields
 from graphql.execution.execute import SELECTIONS_NESTED_TOO_DEEPLY, get_field_def
 from graphql.pyutils import Path
 
-from framework.context import call
+from framework.context import check_deadline
 from framework.errors import DeadlineExceeded
 from framework.graphql.loaders import Deferred
 
@@ -204,7 +204,7 @@ class Execution(ExecutionContext):
     def _fetch(self, pending: Pending) -> None:
         while pending.deferred.awaits_fetch():
             try:
-                call.check_deadline()
+                check_deadline()
             except DeadlineExceeded as exceeded:
                 error = located_error(exceeded, pending.place.nodes, pending.path.as_list())
                 raise ExecutionAborted(error) from None
@@ -276,7 +276,7 @@ def watched(items: Any) -> Iterator[tuple[int, Any]]:
     """The items numbered, with an eye on the deadline. Raises DeadlineExceeded."""
     for index, item in enumerate(items):
         if not index % ITEMS_BETWEEN_CHECKS:
-            call.check_deadline()
+            check_deadline()
         yield index, item
 
 

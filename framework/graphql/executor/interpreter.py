@@ -18,7 +18,7 @@ from graphql import (
 )
 from graphql.pyutils import Path, is_iterable
 
-from framework.context import call
+from framework.context import check_deadline
 from framework.errors import DeadlineExceeded
 from framework.graphql.executor.execution import Execution, ExecutionAborted, Pending, not_iterable, watched
 from framework.graphql.loaders import Deferred
@@ -43,7 +43,7 @@ class Interpreted(Execution):
     ) -> GraphQLResolveInfo:
         """The `info` of a resolver. graphql-core makes it right before each call, so it checks the deadline too."""
         try:
-            call.check_deadline()
+            check_deadline()
         except DeadlineExceeded as exceeded:
             raise ExecutionAborted(located_error(exceeded, field_nodes, path.as_list())) from None
         return super().build_resolve_info(field_def, field_nodes, parent_type, path)

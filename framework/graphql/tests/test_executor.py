@@ -25,7 +25,7 @@ from graphql import (
     validate,
 )
 
-from framework.context import call
+from framework import context
 from framework.errors import DeadlineExceeded
 from framework.graphql import executor as executor_module
 from framework.graphql.cache import BoundedCache
@@ -163,8 +163,8 @@ def messages(result):
 
 @pytest.fixture
 def deadline():
-    yield lambda seconds: call.start(seconds=seconds)
-    call.start()
+    yield lambda seconds: context.begin("test", seconds=seconds)
+    context.begin("test")
 
 
 # Equality
