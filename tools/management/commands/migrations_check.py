@@ -18,6 +18,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from framework.ids import install_on_postgresql
 from tools import git_release as releases
+from tools import programs
 
 POSTGRESQL = "15"  # the oldest that is supported
 OTHERWISE = (  # what squawk asks for and this project does otherwise
@@ -93,7 +94,15 @@ def _incompatible(sent: Sent) -> list[str]:
 
 
 def _blocking(sent: Sent) -> list[str]:
-    command = ["squawk", "--reporter", "gcc", "--pg-version", POSTGRESQL, "--exclude", ",".join(OTHERWISE)]
+    command = [
+        programs.path("squawk"),
+        "--reporter",
+        "gcc",
+        "--pg-version",
+        POSTGRESQL,
+        "--exclude",
+        ",".join(OTHERWISE),
+    ]
     command += ["--assume-in-transaction"] if sent.atomic else []
     text = "".join(f"{statement.rstrip(';')};\n" for statement in sent.sql)
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
