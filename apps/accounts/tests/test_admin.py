@@ -1,5 +1,5 @@
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from apps.accounts import models, repository
@@ -136,3 +136,64 @@ def test_the_admin_locks_out_after_five_failures_in_any_case(client):
 
 def test_groups_are_managed_too(admin):
     assert admin.get(reverse("admin:auth_group_changelist")).status_code == 200
+
+
+@pytest.fixture
+def manager(client):
+    """Staff who may change users and groups, and view queued tasks."""
+    user = StaffFactory(email="manager@example.com")
+    names = ["change_user", "view_user", "change_group", "view_group", "delete_user", "view_queuedtask"]
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.user = user
+    return client
+
+
+def rights_form(user, **more):
+    return {"email": user.email, "is_active": "on", "is_staff": "on"} | more
+
+
+def test_staff_cannot_make_themselves_superusers(manager):
+    manager.post(change(manager.user), rights_form(manager.user, is_superuser="on"))
+
+    assert models.User.objects.get(pk=manager.user.pk).is_superuser is False
+
+
+def test_staff_cannot_give_a_right_that_they_lack(manager):
+    user, beyond = StaffFactory(), Permission.objects.get(codename="delete_queuedtask")
+    group = Group.objects.create(name="strong")
+    group.permissions.add(beyond)
+    refused = manager.post(change(user), rights_form(user, user_permissions=beyond.pk, groups=group.pk))
+
+    assert refused.context["adminform"].form.errors.keys() == {"user_permissions", "groups"}
+    assert not user.user_permissions.exists()
+    assert not user.groups.exists()
+
+
+def test_staff_can_give_a_right_that_they_have(manager):
+    user, own = StaffFactory(), Permission.objects.get(codename="view_queuedtask")
+
+    assert manager.post(change(user), rights_form(user, user_permissions=own.pk)).status_code == 302
+    assert list(user.user_permissions.all()) == [own]
+
+
+def test_staff_cannot_change_a_user_with_more_rights(manager):
+    chief = StaffFactory(is_superuser=True)
+    stronger = StaffFactory()
+    stronger.user_permissions.add(Permission.objects.get(codename="delete_queuedtask"))
+    password = reverse("admin:auth_user_password_change", args=[stronger.pk])
+    statuses = [manager.post(change(user), {"email": "mine@example.com"}).status_code for user in (chief, stronger)]
+
+    assert statuses == [403, 403]
+    assert manager.post(password, {"password1": PASSWORD, "password2": PASSWORD}).status_code == 403
+    assert manager.post(reverse("admin:accounts_user_delete", args=[chief.pk]), {"post": "yes"}).status_code == 403
+    assert not models.User.objects.filter(email="mine@example.com").exists()
+
+
+def test_staff_cannot_give_a_group_a_right_that_they_lack(manager):
+    group, beyond = Group.objects.create(name="own"), Permission.objects.get(codename="delete_queuedtask")
+    page = reverse("admin:auth_group_change", args=[group.pk])
+    refused = manager.post(page, {"name": "own", "permissions": beyond.pk})
+
+    assert refused.context["adminform"].form.errors.keys() == {"permissions"}
+    assert not group.permissions.exists()
