@@ -12,8 +12,13 @@ from framework.errors import InvalidArgument, NotFound
 
 def register(email: str, password: str) -> User:
     """Raises InvalidArgument with the bad fields, AlreadyExists when the address is taken."""
+    return make_user(email, password)
+
+
+def make_user(email: str, password: str, *, is_staff: bool = False, is_superuser: bool = False) -> User:
+    """For developers: whoever may run commands may give any rights. Raises as `register` does."""
     _check_password(password, email, field="password")
-    return repository.create_user(email, password)
+    return repository.create_user(email, password, is_staff=is_staff or is_superuser, is_superuser=is_superuser)
 
 
 def change_password(actor: Actor, old_password: str, new_password: str) -> User:
