@@ -2,16 +2,21 @@
 
 from typing import Any
 
-from django.contrib import admin
-from django.contrib.admin.forms import AdminAuthenticationForm
+from allauth.mfa.utils import is_mfa_enabled
+from django.conf import settings
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 
-from apps.accounts import models
+from apps.accounts import models, repository
 
 
 class LowerCaseEmail:
@@ -32,15 +37,25 @@ class CreationForm(LowerCaseEmail, AdminUserCreationForm):
         fields = ("email",)
 
 
-class LoginForm(AdminAuthenticationForm):
-    """Wrong passwords are counted by address: another case of it must not be another count."""
-
-    def clean_username(self) -> str:
-        username: str = self.cleaned_data["username"]
-        return username.lower()
+def may_use_admin(request: HttpRequest) -> bool:
+    """Staff, with a second factor where the settings ask for one."""
+    user = request.user
+    return bool(user.is_active and user.is_staff) and (not settings.STAFF_SECOND_FACTOR or is_mfa_enabled(user))
 
 
-admin.site.login_form = LoginForm
+def login(request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    """Staff log in where everybody does; who lacks a second factor is sent to set one up."""
+    user = request.user
+    if not user.is_authenticated:
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+    if user.is_staff and not may_use_admin(request):
+        messages.info(request, "The admin needs a second factor: set one up, then open it again.")
+        return redirect("mfa_index")
+    raise PermissionDenied
+
+
+admin.site.login = login  # type: ignore[method-assign]
+admin.site.has_permission = may_use_admin  # type: ignore[method-assign]
 
 
 class OwnRightsOnly:
@@ -117,3 +132,8 @@ class UserAdmin(OwnRightsOnly, DjangoUserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         own = super().get_readonly_fields(request, obj)
         return own if request.user.is_superuser else (*own, "is_superuser")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if change and not obj.is_active:
+            repository.end_sessions(obj.pk)

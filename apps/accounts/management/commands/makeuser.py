@@ -4,14 +4,16 @@ import sys
 from getpass import getpass
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from apps.accounts import services
+from apps.accounts import repository
 from framework.errors import DomainError
 
 
 class Command(BaseCommand):
-    help = "Makes a user. Asks for the password, or reads its first line from standard input when that is no terminal."
+    help = "Makes a user, whose address counts as verified. Asks for the password, or reads its first line from standard input when that is no terminal."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
@@ -20,9 +22,12 @@ class Command(BaseCommand):
         rights.add_argument("--superuser", action="store_true", help="May do everything.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        rights = {"is_staff": options["staff"], "is_superuser": options["superuser"]}
+        staff = options["staff"] or options["superuser"]
         try:
-            user = services.make_user(options["email"], _password(), **rights)
+            password = get_adapter().clean_password(_password())
+            user = repository.create_user(options["email"], password, is_staff=staff, is_superuser=options["superuser"])
+        except ValidationError as error:
+            raise CommandError(f"The password cannot be used: {' '.join(error.messages)}") from None
         except DomainError as error:
             fields = "; ".join(f"{name}: {text}" for name, text in error.fields.items())
             raise CommandError(f"{error} {fields}") from None
