@@ -1,21 +1,17 @@
 """`manage.py split DOMAIN`: what it takes to move a domain into a service of its own, read from the code."""
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
-from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
-from django.utils.module_loading import module_has_submodule
-from graphql.pyutils import snake_to_camel
 
 from framework import discovery
 from framework.grpc.channel import DEFAULT_DEADLINE
 from framework.grpc.contract import idempotent_methods
-from project.celery import app as celery
+from tools import domain as read
 
 PORT = 50051
 
@@ -75,27 +71,25 @@ def plan(domain: str) -> Move:
     if package is None or domain == discovery.ALWAYS:
         movable = ", ".join(sorted(settings.DOMAINS.keys() - {discovery.ALWAYS}))
         raise CommandError(f"{domain!r} is not one of the domains here that can move: {movable}.")
-    missing = [name for name in ("public", "client", "rpc") if not module_has_submodule(import_module(package), name)]
+    missing = [name for name in ("public", "client", "rpc") if read.module(package, name) is None]
     if missing:
         raise CommandError(f"{domain} cannot move without {', '.join(f'{name}.py' for name in missing)}.")
-    calls = {name: discovery.calls(path) for name, path in settings.DOMAINS.items()}
-    contract = import_module(f"protos.{domain}.v1.{domain}_pb2").DESCRIPTOR
-    repeatable = {name for _, name in idempotent_methods(contract)}
-    methods = [method.name for service in contract.services_by_name.values() for method in service.methods]
+    calls = discovery.calls(package)
+    repeatable = {name for _, name in idempotent_methods(read.contract(domain, package))}
     return Move(
         domain=domain,
         package=package,
         stays=tuple(name for name in settings.DOMAINS if name not in (domain, discovery.ALWAYS)),
-        callers=tuple(name for name, callees in calls.items() if domain in callees),
-        callees=tuple(name for name in calls[domain] if name != discovery.ALWAYS),
-        needs_users=discovery.ALWAYS in calls[domain],
+        callers=read.callers(domain, settings.DOMAINS),
+        callees=tuple(name for name in calls if name != discovery.ALWAYS),
+        needs_users=discovery.ALWAYS in calls,
         tables=_tables(domain),
-        tasks=_tasks(package),
-        schedules=tuple(getattr(_module(package, "tasks"), "SCHEDULE", ())),
-        commands=tuple(sorted(name for name, owner in get_commands().items() if owner == package)),
-        fields=tuple(_fields(package)),
-        once_only=tuple(name for name in methods if name not in repeatable),
-        has_admin=_module(package, "admin") is not None,
+        tasks=read.tasks(package),
+        schedules=tuple(read.schedules(package)),
+        commands=read.commands(package),
+        fields=tuple(read.graphql_fields(package)),
+        once_only=tuple(name for name in read.methods(domain, package) if name not in repeatable),
+        has_admin=read.module(package, "admin") is not None,
     )
 
 
@@ -193,22 +187,6 @@ def _differences(move: Move) -> Iterator[str]:
 def _tables(domain: str) -> dict[str, int]:
     models = apps.get_app_config(domain).get_models(include_auto_created=True)
     return {model._meta.db_table: model._base_manager.count() for model in models}
-
-
-def _tasks(package: str) -> tuple[str, ...]:
-    celery.loader.import_default_modules()
-    return tuple(sorted(name for name, task in celery.tasks.items() if task.__module__.startswith(f"{package}.")))
-
-
-def _fields(package: str) -> Iterator[str]:
-    module = _module(package, "schema")
-    for root in ("Query", "Mutation"):
-        if hasattr(module, root):
-            yield from (snake_to_camel(name, upper=False) for name in getattr(module, root)._meta.fields)
-
-
-def _module(package: str, name: str) -> Any:
-    return import_module(f"{package}.{name}") if module_has_submodule(import_module(package), name) else None
 
 
 def _assignments(variables: Mapping[str, str]) -> list[str]:

@@ -13,7 +13,7 @@ from framework.errors import DomainError
 
 
 class Command(BaseCommand):
-    help = "Makes a user, whose address counts as verified. Asks for the password, or reads its first line from standard input when that is no terminal."
+    help = "Makes a user with a verified address. The password is asked for, or read from a piped standard input."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
