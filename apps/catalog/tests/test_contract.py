@@ -20,6 +20,7 @@ from apps.catalog.entities import (
 from apps.catalog.tests.factories import CREATED, ProductFactory
 from framework import context
 from framework.actor import NOBODY, SYSTEM, Actor
+from framework.changes import given
 from framework.errors import DomainError
 from framework.pages import Page
 from framework.testing.seam import CALLER, WAYS, via
@@ -206,8 +207,7 @@ def test_a_sku_that_is_taken(catalog, product):
 def test_a_product_is_changed(catalog, product, changes):
     changed = catalog.update_product(STAFF, product.id, 1, changes)
 
-    given = {name: value for name, value in changes._asdict().items() if value is not None}
-    assert changed == product._replace(**given, version=2, updated_at=changed.updated_at)
+    assert changed == product._replace(**given(changes), version=2, updated_at=changed.updated_at)
     assert changed.updated_at > product.updated_at
     assert repository.get_product(product.id) == changed
 
