@@ -109,7 +109,9 @@ def test_streams_and_calls_outnumber_the_connections():
 
         def ask(number):
             if number % 2:
-                return catalog.GetProduct(pb.GetProductRequest(id=products[number].id), metadata=BEARER).product.id
+                return catalog.GetProduct(
+                    pb.GetProductRequest(product_id=products[number].id), metadata=BEARER
+                ).product.id
             answers = catalog.StreamProducts(pb.StreamProductsRequest(), metadata=BEARER)
             return [product.id for answer in answers for product in answer.products]
 
