@@ -5,37 +5,36 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from framework.admin.base import ReadOnlyAdmin
-from framework.queue import models
-from framework.queue import table as queue
+from framework.queue import models, table
 
 
-class ParkedFilter(admin.SimpleListFilter):
+class FailedFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("parked", "Given up"), ("waiting", "Waiting")]
+        return [("failed", "Given up"), ("waiting", "Waiting")]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> QuerySet[models.QueuedTask]:
-        return rows if self.value() is None else rows.filter(parked_at__isnull=self.value() == "waiting")
+        return rows if self.value() is None else rows.filter(failed_at__isnull=self.value() == "waiting")
 
 
 @admin.register(models.QueuedTask)
 class QueuedTaskAdmin(ReadOnlyAdmin):
-    list_display = ("task", "task_id", "queued_at", "due_at", "retries", "starts", "parked_at")
-    list_filter = (ParkedFilter, "task")
+    list_display = ("task", "task_id", "queued_at", "due_at", "retries", "starts", "failed_at")
+    list_filter = (FailedFilter, "task")
     search_fields = ("task", "task_id")
     ordering = ("-queued_at",)
     actions = ("retry", "drop")
 
     @admin.action(description="Try the selected tasks that were given up again")
     def retry(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> None:
-        count = queue.unpark(list(rows.values_list("task_id", flat=True)))
+        count = table.retry(list(rows.values_list("task_id", flat=True)))
         self.message_user(request, f"{count} will be tried again.")
 
     @admin.action(description="Drop the selected tasks that were given up")
     def drop(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> None:
-        count = queue.drop(list(rows.values_list("task_id", flat=True)))
+        count = table.drop(list(rows.values_list("task_id", flat=True)))
         self.message_user(request, f"{count} dropped.")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import structlog
 from celery.worker import consumer
 
-from framework.queue import alive
+from framework.queue.liveness import touch_liveness
 
 ALIVE_EVERY = 5.0  # seconds
 
@@ -25,8 +25,8 @@ class Consumer(consumer.Consumer):
         super().__init__(*args, **kwargs)
         errors: tuple[type[Exception], ...] = getattr(self, "connection_errors", ())
         self.connection_errors = (*errors, AttributeError)
-        alive.show()
-        self.timer.call_repeatedly(ALIVE_EVERY, alive.show)
+        touch_liveness()
+        self.timer.call_repeatedly(ALIVE_EVERY, touch_liveness)
 
     def ensure_connected(self, conn: Any) -> Any:
         """Whoever waits for the broker, for hours perhaps, does not hang."""
@@ -34,7 +34,7 @@ class Consumer(consumer.Consumer):
 
         def ensure_and_show(*args: Any, callback: Callable[[], None]) -> Any:
             def each_second() -> None:
-                alive.show()
+                touch_liveness()
                 callback()
 
             return ensure(*args, callback=each_second)

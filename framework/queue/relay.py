@@ -9,8 +9,8 @@ from django.db import Error, close_old_connections
 
 from framework.context import work
 from framework.errors import DeadlineExceeded
-from framework.queue import alive, broker, heartbeat, state
-from framework.queue import table as queue
+from framework.queue import broker, state, table
+from framework.queue.liveness import record_heartbeat, touch_liveness
 
 log = structlog.get_logger("relay")
 
@@ -33,7 +33,7 @@ class _Report:
             return
         self._next = time.monotonic() + REPORT
         found = state.queue_state()
-        log.info("queue", waiting=found.due + found.carried + found.silent, **found._asdict())
+        log.info("queue", waiting=found.due + found.published + found.stalled, **found._asdict())
 
 
 def run(app: Celery, stop: threading.Event) -> None:
@@ -41,14 +41,14 @@ def run(app: Celery, stop: threading.Event) -> None:
     marked, next_look = broker.connect(), 0.0
     report = _Report()
     while not stop.is_set():
-        alive.show()
+        touch_liveness()
         try:
             with work.within(PASS):
-                heartbeat.note("relay", at_most_every=10)
+                record_heartbeat("relay", at_most_every=10)
                 report.write()
                 if time.monotonic() >= next_look:
                     next_look = time.monotonic() + LOOK
-                    look_at(marked)
+                    check_broker(marked)
                 wait = 0.0 if publish_due(app) else IDLE
         except (*broker.DOWN, Error, DeadlineExceeded) as error:
             log.warning("waiting", error=type(error).__name__)
@@ -57,12 +57,12 @@ def run(app: Celery, stop: threading.Event) -> None:
         stop.wait(wait)
 
 
-def look_at(marked: broker.Broker) -> None:
+def check_broker(marked: broker.Broker) -> None:
     """Have all published again that the broker may have lost: it was wiped, or another took its place."""
     if not marked.is_marked():
-        log.warning("the broker was restarted or wiped", published_again=queue.publish_again())
+        log.warning("the broker was restarted or wiped", published_again=table.publish_again())
         marked.mark()
-    heartbeat.note("broker", at_most_every=10)
+    record_heartbeat("broker", at_most_every=10)
 
 
 def publish_due(app: Celery) -> int:
@@ -70,20 +70,20 @@ def publish_due(app: Celery) -> int:
 
     Raises what the broker's client raises when it is down; nothing is lost then, the rows stay due.
     """
-    batch = queue.claim_due()
-    published: list[queue.Message] = []
+    batch = table.claim_due()
+    published: list[table.Message] = []
     try:
         published += (message for message in batch if _publish(app, message))
     except broker.DOWN:
-        queue.give_back([message for message in batch if message not in published])
+        table.release_claim([message for message in batch if message not in published])
         raise
     finally:
         if published:
-            queue.mark_published(published)
+            table.mark_published(published)
     return len(batch)
 
 
-def _publish(app: Celery, message: queue.Message) -> bool:
+def _publish(app: Celery, message: table.Message) -> bool:
     try:
         app.send_task(
             message.task,
@@ -99,6 +99,6 @@ def _publish(app: Celery, message: queue.Message) -> bool:
         raise
     except Exception as error:
         log.exception("cannot be published", task=message.task, task_id=message.task_id)
-        queue.park(message.task_id, f"It cannot be published: {error!r}")
+        table.fail(message.task_id, f"It cannot be published: {error!r}")
         return False
     return True

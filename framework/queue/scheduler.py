@@ -11,7 +11,7 @@ from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
 from framework.context import work
 from framework.errors import DeadlineExceeded
-from framework.queue import alive, heartbeat
+from framework.queue.liveness import record_heartbeat, touch_liveness
 
 log = structlog.get_logger("beat")
 
@@ -56,10 +56,10 @@ class Scheduler(DatabaseScheduler):
         """Nothing is left to write. (The inherited one closes connections, in the middle of `reserve`.)"""
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        alive.show()
+        touch_liveness()
         try:
             with work.within(TICK):
-                heartbeat.note("beat", at_most_every=10)
+                record_heartbeat("beat", at_most_every=10)
                 return float(super().tick(*args, **kwargs))
         except (*NOT_ITS_FAULT, SchedulingError, ObjectDoesNotExist) as error:  # the last: deleted in this moment
             log.warning("starting over", error=type(error).__name__)

@@ -15,12 +15,14 @@ from django.db.models.functions import Now
 from framework.queue.models import QueuedTask
 
 BATCH = 100
-MAX_STARTS = 3  # a task whose worker died this often is parked
+MAX_STARTS = 3  # a task whose worker died this often is failed
 CLAIM = timedelta(seconds=10)  # for publishing one batch
-RUN = timedelta(seconds=30)  # a running task that was not heard of for so long is taken for dead
-SILENCE = timedelta(minutes=10)  # then a published task that did not start is published again, and later each time
+LEASE = timedelta(seconds=30)  # a running task that was not heard of for so long is taken for dead
+REPUBLISH_AFTER = timedelta(
+    minutes=10
+)  # then a published task that did not start is published again, and later each time
 MAX_DOUBLINGS = 3
-UNKNOWN = 3  # times published, until a task that the workers do not know is parked: a release takes a while
+UNKNOWN = 3  # times published, until a task that the workers do not know is failed: a release takes a while
 
 
 class Message(NamedTuple):
@@ -58,7 +60,7 @@ def claim_due() -> list[Message]:
 
     A relay that dies with its batch costs that long, no more.
     """
-    due = QueuedTask.objects.filter(parked_at=None, due_at__lte=Now()).order_by("due_at")
+    due = QueuedTask.objects.filter(failed_at=None, due_at__lte=Now()).order_by("due_at")
     if not due.exists():  # spares SQLite a write lock each time
         return []
     with transaction.atomic():
@@ -71,45 +73,45 @@ def claim_due() -> list[Message]:
 
 
 def mark_published(messages: Sequence[Message]) -> None:
-    """The broker has them: publish again only after SILENCE, doubled with each time."""
+    """The broker has them: publish again only after REPUBLISH_AFTER, doubled with each time."""
     later = Case(
-        *(When(published=times, then=_moment(SILENCE * 2**times)) for times in range(MAX_DOUBLINGS)),
-        default=_moment(SILENCE * 2**MAX_DOUBLINGS),
+        *(When(times_published=times, then=_moment(REPUBLISH_AFTER * 2**times)) for times in range(MAX_DOUBLINGS)),
+        default=_moment(REPUBLISH_AFTER * 2**MAX_DOUBLINGS),
     )
-    _claimed(messages).update(due_at=later, published=F("published") + 1)
+    _claimed(messages).update(due_at=later, times_published=F("times_published") + 1)
 
 
-def give_back(messages: Sequence[Message]) -> None:
+def release_claim(messages: Sequence[Message]) -> None:
     """The broker did not take them: they are due again."""
     _claimed(messages).update(due_at=Now())
 
 
 def publish_again() -> int:
     """The broker may have lost what it was given: all that has not started is due; returns how many."""
-    waiting = QueuedTask.objects.filter(parked_at=None, runs_until=None, published__gt=0)
-    return waiting.update(due_at=Now(), published=0)
+    waiting = QueuedTask.objects.filter(failed_at=None, leased_until=None, times_published__gt=0)
+    return waiting.update(due_at=Now(), times_published=0)
 
 
 def begin(task_id: str, retries: int) -> bool:
     """A worker starts the task, unless it must not.
 
-    It must not when the task is done, parked, running elsewhere, waiting for a later try than this message is of,
-    or has killed its worker too often (it is parked then).
+    It must not when the task is done, failed, running elsewhere, waiting for a later try than this message is of,
+    or has killed its worker too often (it is failed then).
     """
-    free = Q(runs_until=None) | Q(runs_until__lte=Now())
-    row = QueuedTask.objects.filter(free, task_id=task_id, parked_at=None, retries=retries)
-    until = _moment(RUN)
-    if row.filter(starts__lt=MAX_STARTS).update(starts=F("starts") + 1, runs_until=until, due_at=until):
+    free = Q(leased_until=None) | Q(leased_until__lte=Now())
+    row = QueuedTask.objects.filter(free, task_id=task_id, failed_at=None, retries=retries)
+    until = _moment(LEASE)
+    if row.filter(starts__lt=MAX_STARTS).update(starts=F("starts") + 1, leased_until=until, due_at=until):
         return True
     if row.exists():
-        park(task_id, f"The worker died, or the task ran out of time, in each of {MAX_STARTS} tries.")
+        fail(task_id, f"The worker died, or the task ran out of time, in each of {MAX_STARTS} tries.")
     return False
 
 
-def keep(task_id: str) -> bool:
+def renew_lease(task_id: str) -> bool:
     """The task is still running. False when it does not run any more, as far as the table knows."""
-    row = QueuedTask.objects.filter(task_id=task_id, runs_until__isnull=False)
-    return bool(row.update(runs_until=_moment(RUN), due_at=_moment(RUN)))
+    row = QueuedTask.objects.filter(task_id=task_id, leased_until__isnull=False)
+    return bool(row.update(leased_until=_moment(LEASE), due_at=_moment(LEASE)))
 
 
 def finish(task_id: str) -> bool:
@@ -119,33 +121,33 @@ def finish(task_id: str) -> bool:
 
 
 def reschedule(task_id: str, retries: int, due: datetime | timedelta) -> bool:
-    """The task failed and is tried again later. False when it was done, parked or rescheduled meanwhile."""
-    row = QueuedTask.objects.filter(task_id=task_id, parked_at=None, retries__lt=retries)
-    return bool(row.update(due_at=_moment(due), retries=retries, starts=0, published=0, runs_until=None))
+    """The task failed and is tried again later. False when it was done, failed or rescheduled meanwhile."""
+    row = QueuedTask.objects.filter(task_id=task_id, failed_at=None, retries__lt=retries)
+    return bool(row.update(due_at=_moment(due), retries=retries, starts=0, times_published=0, leased_until=None))
 
 
-def park(task_id: str, error: str) -> bool:
+def fail(task_id: str, error: str) -> bool:
     """Give the task up until somebody looks at it; it holds up nothing. False when it is done."""
     row = QueuedTask.objects.filter(task_id=task_id)
-    return bool(row.update(parked_at=Now(), error=error.replace("\0", ""), runs_until=None))
+    return bool(row.update(failed_at=Now(), error=error.replace("\0", ""), leased_until=None))
 
 
-def park_unknown(task_id: str) -> bool:
-    """A worker does not know the task: park it once it has been published so often that no release is under way."""
-    unknown = QueuedTask.objects.filter(task_id=task_id, published__gte=UNKNOWN).exists()
-    return unknown and park(task_id, "No worker knows this task: it was renamed, removed, or never deployed.")
+def fail_unknown(task_id: str) -> bool:
+    """A worker does not know the task: fail it once it has been published so often that no release is under way."""
+    unknown = QueuedTask.objects.filter(task_id=task_id, times_published__gte=UNKNOWN).exists()
+    return unknown and fail(task_id, "No worker knows this task: it was renamed, removed, or never deployed.")
 
 
-def unpark(task_ids: Sequence[str]) -> int:
-    """Try parked tasks again from the start; returns how many."""
-    return QueuedTask.objects.filter(task_id__in=task_ids, parked_at__isnull=False).update(
-        parked_at=None, due_at=Now(), starts=0, retries=0, published=0, runs_until=None
+def retry(task_ids: Sequence[str]) -> int:
+    """Try failed tasks again from the start; returns how many."""
+    return QueuedTask.objects.filter(task_id__in=task_ids, failed_at__isnull=False).update(
+        failed_at=None, due_at=Now(), starts=0, retries=0, times_published=0, leased_until=None
     )
 
 
 def drop(task_ids: Sequence[str]) -> int:
-    """Delete parked tasks for good; returns how many."""
-    deleted, _ = QueuedTask.objects.filter(task_id__in=task_ids, parked_at__isnull=False).delete()
+    """Delete failed tasks for good; returns how many."""
+    deleted, _ = QueuedTask.objects.filter(task_id__in=task_ids, failed_at__isnull=False).delete()
     return deleted
 
 

@@ -16,8 +16,7 @@ from django.db import Error, connection, transaction
 from framework.actor import SYSTEM
 from framework.context import access, call, trace, work
 from framework.errors import FINAL, DomainError
-from framework.queue import running
-from framework.queue import table as queue
+from framework.queue import lease, table
 
 T = TypeVar("T")
 log = structlog.get_logger("task")
@@ -70,7 +69,7 @@ class Task(celery.Task):  # type: ignore[type-arg]
                 "Chains, groups and callbacks would not survive a crash: let the task enqueue the next one."
             )
         self.__header__(*(args or ()), **(kwargs or {}))  # type: ignore[attr-defined]
-        queue.enqueue(task_id, self.name, args or (), kwargs or {}, self._headers(headers), due)
+        table.enqueue(task_id, self.name, args or (), kwargs or {}, self._headers(headers), due)
         return self.AsyncResult(task_id)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -79,10 +78,10 @@ class Task(celery.Task):  # type: ignore[type-arg]
         if task_id is None or not headers.get("queued"):
             return super().__call__(*args, **kwargs)
         call.start(headers.get("request_id"))
-        if _patiently(lambda: queue.begin(task_id, message.retries)):
-            with running.kept(task_id, self._seconds()):
+        if _patiently(lambda: table.begin(task_id, message.retries)):
+            with lease.held(task_id, self._seconds()):
                 self._run_logged(args, kwargs, headers)
-            _patiently(lambda: queue.finish(task_id))
+            _patiently(lambda: table.finish(task_id))
         return None
 
     def _run_logged(self, args: Sequence[Any], kwargs: Mapping[str, Any], headers: Mapping[str, Any]) -> None:
@@ -105,7 +104,7 @@ class Task(celery.Task):  # type: ignore[type-arg]
     def _reschedule(self, task_id: str, retries: int, due: datetime | timedelta) -> None:
         _mend_connection()
         with work.regardless():
-            rescheduled = queue.reschedule(task_id, retries, due)
+            rescheduled = table.reschedule(task_id, retries, due)
         if not rescheduled:
             log.error("failed after its effect: not tried again", task=self.name, task_id=task_id)
 
@@ -113,9 +112,9 @@ class Task(celery.Task):  # type: ignore[type-arg]
         """The last try has failed: keep it, with its traceback, for somebody to look at."""
         _mend_connection()
         try:
-            queue.park(task_id, str(einfo))
+            table.fail(task_id, str(einfo))
         except Error:
-            log.exception("cannot be parked: tried again instead", task=self.name, task_id=task_id)
+            log.exception("cannot be marked as failed: tried again instead", task=self.name, task_id=task_id)
 
     def _seconds(self) -> float:
         """How long it may run: what a pool of threads cannot enforce, the queue does."""
@@ -139,7 +138,7 @@ def once() -> Iterator[None]:
     if queued and getattr(message, "effect_is_written", False):
         raise RuntimeError("A task has one once(): by the second, the queue has forgotten it.")
     with transaction.atomic():
-        if queued and not queue.finish(str(message.id)):
+        if queued and not table.finish(str(message.id)):
             raise AlreadyDone
         yield
     if queued:
@@ -150,9 +149,9 @@ def on_unknown(id: str = "", name: str = "", **_: Any) -> None:  # noqa: A002 - 
     """A worker got a task that it does not know."""
     _mend_connection()
     try:
-        queue.park_unknown(id)
+        table.fail_unknown(id)
     except Error:
-        log.exception("cannot be parked: it comes again", task=name, task_id=id)
+        log.exception("cannot be marked as failed: it comes again", task=name, task_id=id)
 
 
 def _patiently(act: Callable[[], T]) -> T:

@@ -8,7 +8,9 @@ class ProbeConfig(AppConfig):
 
     def ready(self) -> None:
         """A quick look cannot wait for minutes: FAULTS_HASTE divides the queue's patience."""
-        from framework.queue import table as queue
+        from framework.queue import table
 
         haste = float(os.environ.get("FAULTS_HASTE", "1"))
-        queue.CLAIM, queue.RUN, queue.SILENCE = (wait / haste for wait in (queue.CLAIM, queue.RUN, queue.SILENCE))
+        table.CLAIM, table.LEASE, table.REPUBLISH_AFTER = (
+            wait / haste for wait in (table.CLAIM, table.LEASE, table.REPUBLISH_AFTER)
+        )

@@ -23,8 +23,7 @@ from django.utils import timezone
 from apps.accounts.tests.factories import UserFactory
 from framework.context import access, call
 from framework.observe import collectors, exporter, metrics
-from framework.queue import heartbeat, state
-from framework.queue import table as queue
+from framework.queue import liveness, table
 from framework.testing.plugin import free_port
 
 DEPLOY = settings.BASE_DIR / "deploy"
@@ -127,11 +126,11 @@ def shared(monkeypatch):
 
 @pytest.mark.django_db
 def test_the_relay_tells_of_the_queue(shared):
-    queue.enqueue("1", "t", [], {}, {}, timezone.now() - timedelta(seconds=90))
-    heartbeat.note("beat")
+    table.enqueue("1", "t", [], {}, {}, timezone.now() - timedelta(seconds=90))
+    liveness.record_heartbeat("beat")
 
     assert shared("queue_rows", {"state": "due"}) == 1
-    assert shared("queue_rows", {"state": "parked"}) == 0
+    assert shared("queue_rows", {"state": "failed"}) == 0
     assert shared("queue_oldest_due_seconds") == pytest.approx(90, abs=5)
     assert shared("heartbeat_age_seconds", {"part": "beat"}) == pytest.approx(0, abs=5)
     assert shared("broker_messages") is not None
@@ -141,7 +140,7 @@ def test_the_relay_tells_of_the_queue(shared):
 def test_the_relay_tells_how_old_the_replica_is(shared, settings, monkeypatch):
     ages = {"default": {"beat": 1.0}, "replica": {"beat": 70.0, "relay": 65.0}}
     monkeypatch.setitem(settings.DATABASES, "replica", {})
-    monkeypatch.setattr(state, "heartbeat_ages", lambda database="default": ages[database])
+    monkeypatch.setattr(liveness, "heartbeat_ages", lambda database="default": ages[database])
     assert shared("heartbeat_age_seconds", {"part": "replica"}) == 65
 
     def refuse(database="default"):
@@ -149,7 +148,7 @@ def test_the_relay_tells_how_old_the_replica_is(shared, settings, monkeypatch):
             raise OperationalError
         return ages[database]
 
-    monkeypatch.setattr(state, "heartbeat_ages", refuse)
+    monkeypatch.setattr(liveness, "heartbeat_ages", refuse)
     assert shared("heartbeat_age_seconds", {"part": "replica"}) == math.inf
     assert shared("heartbeat_age_seconds", {"part": "beat"}) == 1
 

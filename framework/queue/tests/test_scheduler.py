@@ -10,7 +10,7 @@ from django_celery_beat.models import PeriodicTask
 import framework.queue.tasks  # noqa: F401 - registers the task
 from framework.errors import DeadlineExceeded
 from framework.queue import scheduler as module
-from framework.queue import table as queue
+from framework.queue import table
 from framework.queue.models import QueuedTask
 from framework.queue.scheduler import Scheduler
 from framework.queue.schedules import reconcile
@@ -61,7 +61,7 @@ def test_an_entry_that_took_too_long_to_queue_is_not_lost(due, monkeypatch):
         raise DeadlineExceeded("The caller no longer waits for this.")
 
     one = beat()
-    monkeypatch.setattr(queue, "enqueue", late)
+    monkeypatch.setattr(table, "enqueue", late)
     tick(one)
     monkeypatch.undo()
     tick(one)
@@ -99,7 +99,7 @@ def test_a_tick_that_the_database_did_not_take_is_not_lost(due, monkeypatch):
     one = beat()
     seen = PeriodicTask.objects.get(name="beat").last_run_at
     with monkeypatch.context() as patch:
-        patch.setattr(queue, "enqueue", die)
+        patch.setattr(table, "enqueue", die)
         assert one.tick() > 0
     assert PeriodicTask.objects.get(name="beat").last_run_at == seen
     tick(one)

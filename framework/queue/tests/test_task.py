@@ -12,8 +12,7 @@ from kombu.exceptions import OperationalError
 from framework.context import call, work
 from framework.errors import NotFound
 from framework.queue import broker as its_broker
-from framework.queue import consumer, heartbeat, relay, task
-from framework.queue import table as queue
+from framework.queue import consumer, liveness, relay, table, task
 from framework.queue.models import Heartbeat, QueuedTask
 from framework.queue.task import once
 
@@ -25,7 +24,7 @@ seen: list[str] = []
 @shared_task(name="test.note")
 def note(text: str) -> None:
     with once():
-        heartbeat.note(text)
+        liveness.record_heartbeat(text)
     seen.append(call.request_id())
 
 
@@ -37,16 +36,16 @@ def fail(self, kind: str) -> None:
 @shared_task(name="test.fail_after_once")
 def fail_after_once(text: str) -> None:
     with once():
-        heartbeat.note(text)
+        liveness.record_heartbeat(text)
     raise ZeroDivisionError
 
 
 @shared_task(name="test.once_twice", autoretry_for=())
 def once_twice() -> None:
     with once():
-        heartbeat.note("first")
+        liveness.record_heartbeat("first")
     with once():
-        heartbeat.note("second")
+        liveness.record_heartbeat("second")
 
 
 @shared_task(name="test.too_long")
@@ -135,7 +134,7 @@ def test_a_second_delivery_has_no_second_effect(broker):
 def test_two_deliveries_at_once_have_one_effect(broker, monkeypatch):
     note.delay("a")
     relay.publish_due(app)
-    monkeypatch.setattr(queue, "begin", lambda *_: 1)  # both have begun before either is done
+    monkeypatch.setattr(table, "begin", lambda *_: 1)  # both have begun before either is done
     broker.deliver(broker.messages[0])
     Heartbeat.objects.all().delete()
     broker.deliver(broker.messages[0])
@@ -171,14 +170,14 @@ def test_an_old_message_of_a_task_that_waits_for_its_next_try_does_nothing(broke
 
 
 def test_a_worker_waits_for_the_database(broker, monkeypatch):
-    begin, outages = queue.begin, iter([DatabaseDown("the connection was closed")])
+    begin, outages = table.begin, iter([DatabaseDown("the connection was closed")])
 
     def fail_once(*args):
         for outage in outages:
             raise outage
         return begin(*args)
 
-    monkeypatch.setattr(queue, "begin", fail_once)
+    monkeypatch.setattr(table, "begin", fail_once)
     monkeypatch.setattr(task, "connection", Outside())
     monkeypatch.setattr(task.time, "sleep", lambda _: None)
     note.delay("a")
@@ -195,10 +194,10 @@ def test_a_failure_that_cannot_be_written_down_leaves_the_task_to_be_tried_again
     fail.delay("refusal")
     relay.publish_due(app)
     with monkeypatch.context() as patch:
-        patch.setattr(queue, "park", die)
+        patch.setattr(table, "fail", die)
         broker.deliver(broker.messages[0])
 
-    assert QueuedTask.objects.get().parked_at is None
+    assert QueuedTask.objects.get().failed_at is None
 
 
 def test_what_the_queue_cannot_keep_is_refused():
@@ -267,7 +266,7 @@ def test_a_worker_outlives_whatever_its_broken_connection_raises(monkeypatch):
     assert app.conf.worker_consumer == "framework.queue.consumer:Consumer"
 
 
-def test_a_message_that_cannot_be_published_is_parked_and_holds_up_no_other(broker, monkeypatch):
+def test_a_message_that_cannot_be_published_is_failed_and_holds_up_no_other(broker, monkeypatch):
     note.delay("bad")
     note.delay("good")
     send = broker.send_task
@@ -281,7 +280,7 @@ def test_a_message_that_cannot_be_published_is_parked_and_holds_up_no_other(brok
     relay.publish_due(app)
 
     assert [message["args"] for message in broker.messages] == [["good"]]
-    assert "too long" in QueuedTask.objects.get(parked_at__isnull=False).error
+    assert "too long" in QueuedTask.objects.get(failed_at__isnull=False).error
 
 
 def test_a_failed_task_is_tried_again_later(broker):
@@ -290,7 +289,7 @@ def test_a_failed_task_is_tried_again_later(broker):
     broker.deliver(broker.messages[0])
 
     row = QueuedTask.objects.get()
-    assert (row.retries, row.starts, row.parked_at) == (1, 0, None)
+    assert (row.retries, row.starts, row.failed_at) == (1, 0, None)
 
 
 def test_a_tasks_queries_end_before_its_time(broker):
@@ -309,7 +308,7 @@ def test_a_task_that_took_too_long_is_tried_again_later(broker, monkeypatch):
     broker.deliver(broker.messages[0])
 
     row = QueuedTask.objects.get()
-    assert (row.retries, row.starts, row.parked_at) == (1, 0, None)
+    assert (row.retries, row.starts, row.failed_at) == (1, 0, None)
 
 
 def test_the_last_failure_parks_the_task_with_its_traceback(broker):
@@ -319,7 +318,7 @@ def test_the_last_failure_parks_the_task_with_its_traceback(broker):
     broker.deliver(broker.messages[0])
 
     row = QueuedTask.objects.get()
-    assert row.parked_at is not None
+    assert row.failed_at is not None
     assert "ZeroDivisionError" in row.error
 
 
@@ -328,7 +327,7 @@ def test_a_refusal_is_not_tried_again(broker):
     relay.publish_due(app)
     broker.deliver(broker.messages[0])
 
-    assert "NotFound" in QueuedTask.objects.get(parked_at__isnull=False).error
+    assert "NotFound" in QueuedTask.objects.get(failed_at__isnull=False).error
 
 
 def test_wrong_arguments_are_refused_where_they_are_written():

@@ -1,4 +1,4 @@
-"""What the worker of test_faults.py runs: `celery -A framework.queue.tests.fast worker`, on the tests' database."""
+"""An app whose worker notices dead workers fast: `celery -A framework.queue.tests.impatient_worker worker`."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 from celery import shared_task
 from django.conf import settings
 
-DATABASE, QUEUE = "FAST_DATABASE", "FAST_QUEUE"
+DATABASE, QUEUE = "IMPATIENT_DATABASE", "IMPATIENT_QUEUE"
 
 if DATABASE in os.environ:
     settings.DATABASES["default"]["NAME"] = os.environ[DATABASE]
@@ -21,14 +21,14 @@ if DATABASE in os.environ:
 
 
 @app.on_after_finalize.connect
-def _be_impatient(**_) -> None:
+def _shorten_leases(**_) -> None:
     if DATABASE in os.environ:
         import django
 
         django.setup()
-        from framework.queue import table as queue
+        from framework.queue import table
 
-        queue.RUN = timedelta(seconds=1.5)
+        table.LEASE = timedelta(seconds=1.5)
 
 
 @shared_task(name="test.effect")
@@ -50,7 +50,7 @@ def slow_at_first(name: str, folder: str) -> None:
 
 @shared_task(name="test.long")
 def long(name: str) -> None:
-    """Runs for longer than a worker may be silent."""
+    """Runs for longer than a lease."""
     time.sleep(3)
     _write(name)
 

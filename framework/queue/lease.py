@@ -8,28 +8,28 @@ from contextlib import contextmanager
 import structlog
 from django.db import Error, connection
 
-from framework.queue import table as queue
+from framework.queue import table
 
 log = structlog.get_logger("worker")
 
 
 @contextmanager
-def kept(task_id: str, seconds: float) -> Iterator[None]:
+def held(task_id: str, seconds: float) -> Iterator[None]:
     """Keep others from running the task too, for so many seconds at most: then it counts as hung.
 
     A worker that dies stops saying so, and the task is begun anew elsewhere.
     """
     done = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(task_id, seconds, done), name="keeper", daemon=True)
-    keeper.start()
+    lease = threading.Thread(target=_renew_until, args=(task_id, seconds, done), name="lease", daemon=True)
+    lease.start()
     try:
         yield
     finally:
         done.set()
 
 
-def _keep(task_id: str, seconds: float, done: threading.Event) -> None:
-    pause, end = queue.RUN.total_seconds() / 3, time.monotonic() + seconds
+def _renew_until(task_id: str, seconds: float, done: threading.Event) -> None:
+    pause, end = table.LEASE.total_seconds() / 3, time.monotonic() + seconds
     try:
         while not done.wait(pause) and time.monotonic() < end and _renew(task_id):
             pass
@@ -39,7 +39,7 @@ def _keep(task_id: str, seconds: float, done: threading.Event) -> None:
 
 def _renew(task_id: str) -> bool:
     try:
-        return queue.keep(task_id)
+        return table.renew_lease(task_id)
     except Error as error:
         log.warning("the database does not answer", task_id=task_id, error=type(error).__name__)
         connection.close()
