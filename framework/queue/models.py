@@ -16,6 +16,9 @@ class QueuedTask(models.Model):
     headers = models.JSONField(default=dict, blank=True)
     queued_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(default=timezone.now, help_text="When the relay publishes it (again).")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="After this it is dropped instead of begun.")
+    priority = models.SmallIntegerField(default=0, help_text="0 before 1 (bulk); each has a queue at the broker.")
+    published_at = models.DateTimeField(null=True, blank=True, help_text="When it was last published.")
     times_published = models.IntegerField(default=0, help_text="How often it was published since a worker began it.")
     starts = models.IntegerField(default=0, help_text="How often a worker began it since it last failed cleanly.")
     retries = models.IntegerField(default=0, help_text="How often it failed and was tried again.")
@@ -29,7 +32,9 @@ class QueuedTask(models.Model):
         # Few and narrow: each step of a task's life writes them all anew.
         constraints = [models.UniqueConstraint(fields=["task_id"], name="queue_queuedtask_task_id")]
         indexes = [
-            models.Index(fields=["due_at"], name="queue_queuedtask_due", condition=models.Q(failed_at=None)),
+            models.Index(
+                fields=["priority", "due_at"], name="queue_queuedtask_due", condition=models.Q(failed_at=None)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,10 +14,11 @@ DATABASE, QUEUE = "IMPATIENT_DATABASE", "IMPATIENT_QUEUE"
 if DATABASE in os.environ:
     settings.DATABASES["default"]["NAME"] = os.environ[DATABASE]
 
+from framework.queue.broker import queues  # noqa: E402
 from project.celery import app  # noqa: E402 - after the database it is to use
 
 if DATABASE in os.environ:
-    app.conf.task_default_queue = os.environ[QUEUE]
+    app.conf.update(task_default_queue=os.environ[QUEUE], task_queues=queues(os.environ[QUEUE]))
 
 
 @app.on_after_finalize.connect

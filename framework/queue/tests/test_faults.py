@@ -167,6 +167,8 @@ def test_two_relays_publish_each_task_once():
     published: Counter[str] = Counter()
 
     class Broker:
+        conf = app.conf
+
         def send_task(self, name, args, kwargs, **options):
             published[args[0]] += 1
             time.sleep(0.0005)  # lets the other one run

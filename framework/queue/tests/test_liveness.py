@@ -7,7 +7,7 @@ from celery import current_app as app
 from django.db import OperationalError
 from kombu import Connection
 
-from framework.queue import liveness, relay, table
+from framework.queue import liveness, outbox, relay
 from framework.queue.consumer import Consumer
 from framework.queue.scheduler import Scheduler
 
@@ -35,7 +35,7 @@ def test_a_relay_touches_its_file_whether_or_not_the_stores_answer(file, monkeyp
             raise error
         return []
 
-    monkeypatch.setattr(table, "claim_due", claim)
+    monkeypatch.setattr(outbox, "claim_due", claim)
     monkeypatch.setattr(relay, "DOWN", 0)
     relay.run(app, stop)
 

@@ -11,7 +11,7 @@ from celery import Celery
 from django.db import connection, transaction
 
 from benchmarks.faults.stores import RabbitMQ, rabbitmq_server
-from framework.queue import broker, relay, table
+from framework.queue import broker, outbox, relay
 from framework.queue.celery_settings import _RABBITMQ as RABBITMQ
 from framework.queue.models import QueuedTask
 from framework.queue.tests import impatient_worker
@@ -113,7 +113,7 @@ def test_while_the_broker_is_away_tasks_wait_in_the_table(node, settings):
     with pytest.raises(broker.DOWN):
         broker.connect().is_marked()
 
-    assert [message.args for message in table.claim_due()] == [["a"]]
+    assert [message.args for message in outbox.claim_due()] == [["a"]]
 
 
 def test_how_much_waits_is_told(node, settings):

@@ -4,7 +4,7 @@ import pytest
 from django.db import transaction
 from django.utils import timezone
 
-from framework.queue import table
+from framework.queue import outbox, table
 from framework.queue.models import QueuedTask
 
 NOW = timedelta()
@@ -40,23 +40,23 @@ def test_a_task_is_queued_with_the_callers_transaction():
 def test_a_due_task_is_claimed_once():
     table.enqueue("t1", "queue.heartbeat", [1], {"a": "b"}, {"request_id": "r"}, NOW)
 
-    (message,) = table.claim_due()
-    assert message[:-1] == ("t1", "queue.heartbeat", [1], {"a": "b"}, {"request_id": "r"}, 0)
-    assert table.claim_due() == []
+    (message,) = outbox.claim_due()
+    assert message[:-1] == ("t1", "queue.heartbeat", [1], {"a": "b"}, {"request_id": "r"}, table.NORMAL, 0)
+    assert outbox.claim_due() == []
 
 
 def test_a_task_is_not_claimed_before_it_is_due():
     put(due_at=timezone.now() + timedelta(seconds=60))
 
-    assert table.claim_due() == []
+    assert outbox.claim_due() == []
 
 
 def test_a_claim_of_a_relay_that_died_runs_out():
     put()
-    table.claim_due()
+    outbox.claim_due()
     make_due()
 
-    assert [message.task_id for message in table.claim_due()] == ["t1"]
+    assert [message.task_id for message in outbox.claim_due()] == ["t1"]
 
 
 def test_a_published_task_is_published_again_later_each_time():
@@ -64,7 +64,7 @@ def test_a_published_task_is_published_again_later_each_time():
     waits = []
     for _ in range(5):
         make_due()
-        table.mark_published(table.claim_due())
+        outbox.mark_published(outbox.claim_due())
         waits.append(round((row().due_at - timezone.now()).total_seconds() / 60))
 
     assert waits == [10, 20, 40, 80, 80]
@@ -72,15 +72,15 @@ def test_a_published_task_is_published_again_later_each_time():
 
 def test_what_the_broker_did_not_take_is_due_again():
     put()
-    table.release_claim(table.claim_due())
+    outbox.release_claim(outbox.claim_due())
 
-    assert [message.task_id for message in table.claim_due()] == ["t1"]
+    assert [message.task_id for message in outbox.claim_due()] == ["t1"]
 
 
-@pytest.mark.parametrize("tell", [table.mark_published, table.release_claim])
+@pytest.mark.parametrize("tell", [outbox.mark_published, outbox.release_claim])
 def test_a_task_that_failed_before_the_relay_said_what_it_did_keeps_its_time(tell):
     put()
-    claimed = table.claim_due()
+    claimed = outbox.claim_due()
     table.begin("t1", 0)
     table.reschedule("t1", 1, timedelta(seconds=60))
     tell(claimed)
@@ -103,7 +103,7 @@ def test_a_task_that_runs_does_not_begin_elsewhere():
     assert table.begin("t1", 0)
     assert not any(table.begin("t1", 0) for _ in range(5))
     assert row().failed_at is None
-    assert table.claim_due() == []
+    assert outbox.claim_due() == []
 
 
 def test_a_task_whose_lease_ran_out_begins_anew():
@@ -111,22 +111,22 @@ def test_a_task_whose_lease_ran_out_begins_anew():
     table.begin("t1", 0)
     worker_dies()
 
-    assert [message.task_id for message in table.claim_due()] == ["t1"]
+    assert [message.task_id for message in outbox.claim_due()] == ["t1"]
     assert table.begin("t1", 0)
     assert row().starts == 2
 
 
-def test_a_task_whose_worker_lives_is_kept():
+def test_a_task_whose_lease_is_renewed_does_not_begin_elsewhere():
     put()
     table.begin("t1", 0)
     worker_dies()
 
-    assert table.renew_lease("t1")
+    table.renew_leases(["t1"])
     assert not table.begin("t1", 0)
-    assert table.claim_due() == []
+    assert outbox.claim_due() == []
 
 
-def test_a_task_that_is_done_or_waits_is_not_kept():
+def test_only_running_tasks_get_their_lease_renewed():
     put("done")
     put("waits")
     for name in ("done", "waits"):
@@ -134,8 +134,8 @@ def test_a_task_that_is_done_or_waits_is_not_kept():
     table.finish("done")
     table.reschedule("waits", 1, timedelta(seconds=60))
 
-    assert not table.renew_lease("done")
-    assert not table.renew_lease("waits")
+    table.renew_leases(["done", "waits"])
+    assert row("waits").leased_until is None
 
 
 def test_after_the_broker_lost_its_messages_all_that_has_not_started_is_due():
@@ -145,8 +145,8 @@ def test_after_the_broker_lost_its_messages_all_that_has_not_started_is_due():
     table.begin("running", 0)
     table.fail("failed", "Traceback")
 
-    assert table.publish_again() == 1
-    assert [message.task_id for message in table.claim_due()] == ["published"]
+    assert outbox.publish_again() == 1
+    assert [message.task_id for message in outbox.claim_due()] == ["published"]
 
 
 def test_a_task_that_kills_its_worker_is_failed_after_three_starts():
@@ -160,7 +160,7 @@ def test_a_task_that_kills_its_worker_is_failed_after_three_starts():
     assert row().failed_at is not None
     assert "died" in row().error
     make_due()
-    assert table.claim_due() == []
+    assert outbox.claim_due() == []
 
 
 def test_a_clean_failure_starts_the_count_of_dead_workers_anew():
@@ -189,13 +189,14 @@ def test_a_failure_of_a_run_that_was_given_up_does_not_count_twice():
     assert not table.reschedule("t1", 1, NOW)
 
 
-def test_a_task_that_no_worker_knows_is_failed_when_no_release_can_be_under_way():
-    put("new", times_published=1)
-    put("removed", times_published=4)
+def test_a_task_that_no_worker_knows_goes_to_others_for_half_an_hour_and_then_fails():
+    put("new", times_published=1, due_at=timezone.now() + timedelta(minutes=10))
+    put("removed", times_published=table.MAX_UNKNOWN)
 
-    assert not table.fail_unknown("new")
-    assert table.fail_unknown("removed")
+    table.postpone_unknown("new")
+    table.postpone_unknown("removed")
     assert row("new").failed_at is None
+    assert 25 < (row("new").due_at - timezone.now()).total_seconds() < 35
     assert "No worker knows" in row("removed").error
 
 
@@ -214,4 +215,4 @@ def test_a_failed_task_can_be_tried_again_or_dropped():
 
 def test_looking_at_an_empty_queue_takes_one_query(django_assert_num_queries):
     with django_assert_num_queries(1):
-        table.claim_due()
+        outbox.claim_due()

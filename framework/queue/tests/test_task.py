@@ -201,7 +201,7 @@ def test_a_failure_that_cannot_be_written_down_leaves_the_task_to_be_tried_again
 
 
 def test_what_the_queue_cannot_keep_is_refused():
-    with pytest.raises(TypeError, match="Chains"):
+    with pytest.raises(TypeError, match="does not take link"):
         note.apply_async(("a",), link=note.si("b"))
 
     assert not QueuedTask.objects.exists()
@@ -262,7 +262,7 @@ def test_a_worker_outlives_whatever_its_broken_connection_raises(monkeypatch):
     mine = consumer.Consumer()
     mine.on_connection_error_after_connected(OSError())
 
-    assert mine.connection_errors == (OSError, AttributeError)
+    assert set(mine.connection_errors) >= {OSError, AttributeError}
     assert app.conf.worker_consumer == "framework.queue.consumer:Consumer"
 
 
