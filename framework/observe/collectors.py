@@ -147,6 +147,8 @@ def _replica_age() -> float:
 
 
 def _broker() -> Gauge:
+    found = Gauge("broker_messages", "Messages at the broker that no worker has taken.", labels=("queue",))
     with closing(broker.connect()) as asked:
-        length = asked.waiting(current_app.conf.task_default_queue)
-    return Gauge("broker_messages", "Messages at the broker that no worker has taken.", float(length))
+        for queue in broker.queues(current_app.conf.task_default_queue):
+            found.add_metric((queue.name,), asked.waiting(queue.name))
+    return found

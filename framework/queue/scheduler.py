@@ -5,7 +5,7 @@ from typing import Any
 
 import structlog
 from celery.beat import SchedulingError
-from celery.schedules import schedstate, schedule
+from celery.schedules import BaseSchedule, schedstate
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import Error, close_old_connections, transaction
 from django.db.models import F, Q
@@ -23,7 +23,7 @@ TICK = 30.0  # seconds one tick may take; a query that waits for longer is given
 DATABASE_ERRORS = (Error, DeadlineExceeded)
 
 
-class Timetable(schedule):
+class Timetable(BaseSchedule):
     """A schedule that is due from the moment after `last_run_at` at which it should have run; by absolute time.
 
     Celery's own compare times of day, so they run early, late or twice when the clocks change.
@@ -39,6 +39,9 @@ class Timetable(schedule):
         if due_at <= now:
             return schedstate(True, max(0.0, (self._after(now) - now).total_seconds()))
         return schedstate(False, (due_at - now).total_seconds())
+
+    def __repr__(self) -> str:
+        return str(self._model.scheduler)
 
     def _after(self, moment: datetime) -> Any:
         if self._model.interval:

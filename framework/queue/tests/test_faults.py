@@ -1,12 +1,14 @@
 """Real processes that die. The full sizes, and more faults: `./run bench faults`."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from base64 import b64encode
 from collections import Counter
 from datetime import timedelta
 from uuid import uuid4
@@ -43,7 +45,7 @@ def worker(django_db_setup, django_db_blocker):
 
 
 @contextlib.contextmanager
-def started_worker(database: str, queue: str, **environment: str):
+def started_worker(database: str, queue: str, *options: str, **environment: str):
     words = [
         "-m",
         "celery",
@@ -56,7 +58,7 @@ def started_worker(database: str, queue: str, **environment: str):
         "2",
     ]
     process = subprocess.Popen(
-        [sys.executable, *words, "--loglevel", "ERROR"],
+        [sys.executable, *words, "--loglevel", "ERROR", *options],
         env=os.environ
         | {impatient_worker.DATABASE: database, impatient_worker.QUEUE: queue, "REDIS_URL": settings.REDIS_URL}
         | environment,
@@ -158,6 +160,54 @@ def test_what_a_wiped_broker_held_is_published_again(running):
     wait_for(nothing_is_queued)
 
     assert effects() == {"a"}
+
+
+def test_a_task_that_a_shutdown_interrupts_is_given_back_within_the_grace(tmp_path):
+    app.conf.task_default_queue, before = QUEUE, app.conf.task_default_queue
+    options = ("--", "worker.soft_shutdown_timeout=1")
+    impatient_worker.slow_at_first.delay("a", str(tmp_path))
+    try:
+        with started_worker(
+            str(connection.settings_dict["NAME"]),
+            QUEUE,
+            *options,
+            REMAP_SIGTERM="SIGQUIT",
+        ):
+            relay.publish_due(app)
+            wait_for((tmp_path / "a").exists)
+            QueuedTask.objects.update(due_at=timezone.now())
+            relay.publish_due(app)  # a copy, which the worker drops
+            wait_for(lambda: not broker.connect().waiting(QUEUE))
+            time.sleep(0.5)
+            began = time.monotonic()
+        took = time.monotonic() - began
+    finally:
+        app.conf.task_default_queue = before
+    row = QueuedTask.objects.get()
+
+    assert (row.starts, row.leased_until, row.failed_at) == (0, None, None)
+    assert row.due_at <= timezone.now()
+    assert took < 10
+
+
+def test_a_worker_goes_on_after_messages_that_cannot_be_decoded(running, worker):
+    client = broker.connect()._client
+    envelope = {"headers": {"task": "test.effect", "id": "x"}, "content-type": "application/json"}
+    properties = {"delivery_tag": "t", "delivery_info": {"exchange": "", "routing_key": QUEUE}, "correlation_id": "x"}
+    base64 = properties | {"body_encoding": "base64"}
+    body = b64encode(b"{}").decode()
+    for bad in (
+        envelope | {"body": body, "content-encoding": "utf-8", "properties": base64},
+        envelope | {"body": "*", "content-encoding": "utf-8", "properties": base64},
+        {},
+    ):
+        client.lpush(QUEUE, json.dumps(bad))
+    client.lpush(QUEUE, "no JSON")
+    impatient_worker.effect.delay("a")
+    wait_for(nothing_is_queued)
+
+    assert effects() == {"a"}
+    assert worker.poll() is None
 
 
 @pytest.mark.postgresql

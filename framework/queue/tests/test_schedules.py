@@ -1,5 +1,6 @@
 import pytest
 from celery.schedules import crontab, schedule
+from django.core.exceptions import ImproperlyConfigured
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
 import framework.queue.tasks  # noqa: F401 - registers the task
@@ -70,3 +71,18 @@ def test_a_schedule_that_staff_made_is_left_alone():
     reconcile({"every": {"task": "queue.heartbeat", "schedule": schedule(30)}})
 
     assert PeriodicTask.objects.get(name="mine").enabled
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"task": "of.nobody"}, "'of.nobody', which no tasks.py declares"),
+        ({"args": (1, 2)}, "wrong arguments"),
+        ({"options": {"queue": "fast"}}, "options queue"),
+    ],
+)
+def test_a_schedule_that_could_never_run_is_refused_by_name(wrong, why):
+    with pytest.raises(ImproperlyConfigured, match=f"'bad'.*{why}"):
+        reconcile(DAILY | {"bad": DAILY["report"] | wrong})
+
+    assert not PeriodicTask.objects.filter(name__in=["report", "bad"]).exists()

@@ -1,10 +1,11 @@
+import threading
 from datetime import timedelta
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
-from framework.queue import outbox, table
+from framework.queue import outbox, relay, table
 from framework.queue.models import QueuedTask
 
 NOW = timedelta()
@@ -216,3 +217,91 @@ def test_a_failed_task_can_be_tried_again_or_dropped():
 def test_looking_at_an_empty_queue_takes_one_query(django_assert_num_queries):
     with django_assert_num_queries(1):
         outbox.claim_due()
+
+
+def test_after_a_wipe_all_is_due_that_no_living_worker_runs():
+    far = timezone.now() + timedelta(minutes=20)
+    put("its worker died", times_published=1, due_at=far, leased_until=timezone.now() - timedelta(seconds=1))
+    put("running", times_published=1, due_at=far, leased_until=timezone.now() + timedelta(seconds=20))
+
+    assert outbox.publish_again() == 1
+    assert [message.task_id for message in outbox.claim_due()] == ["its worker died"]
+
+
+def test_a_dead_worker_does_not_put_off_the_next_publishing():
+    put()
+    outbox.mark_published(outbox.claim_due())
+    table.begin("t1", 0)
+    worker_dies()
+    outbox.mark_published(outbox.claim_due())
+
+    assert row().times_published == 1
+    assert round((row().due_at - timezone.now()).total_seconds() / 60) == 10
+
+
+def test_what_an_empty_broker_lost_is_due_again_within_a_minute():
+    far, long_ago = timezone.now() + timedelta(minutes=20), timezone.now() - outbox.LOST_AFTER
+    put("lost", times_published=2, due_at=far, published_at=long_ago)
+    put("lost in bulk", times_published=2, due_at=far, published_at=long_ago, priority=table.BULK)
+    put("just published", times_published=1, due_at=far, published_at=timezone.now())
+    put("running", due_at=far, published_at=long_ago, leased_until=timezone.now() + timedelta(seconds=20))
+    put("scheduled", due_at=far)
+
+    assert outbox.publish_lost(table.NORMAL) == 1
+    assert [message.task_id for message in outbox.claim_due()] == ["lost"]
+    assert outbox.LOST_AFTER + timedelta(seconds=relay.CHECK_LOST) < timedelta(minutes=1)
+
+
+def test_an_interrupted_task_is_due_at_once_and_its_start_does_not_count():
+    put()
+    for _ in range(2 * table.MAX_STARTS):
+        assert table.begin("t1", 0)
+        table.interrupt("t1")
+        assert [message.task_id for message in outbox.claim_due()] == ["t1"]
+        make_due()
+
+    assert (row().starts, row().leased_until, row().failed_at) == (0, None, None)
+
+
+def test_an_expired_task_is_dropped_instead_of_begun():
+    table.enqueue("t1", "queue.heartbeat", [], {}, {}, expires=-timedelta(seconds=1))
+    table.enqueue("t2", "queue.heartbeat", [], {}, {}, expires=timedelta(seconds=60))
+
+    assert not table.begin("t1", 0)
+    assert table.begin("t2", 0)
+    assert [found.task_id for found in QueuedTask.objects.all()] == ["t2"]
+
+
+def test_bulk_is_claimed_when_nothing_else_is_due():
+    for number in range(outbox.BATCH + 5):
+        put(f"bulk-{number}", priority=table.BULK, due_at=timezone.now() - timedelta(hours=1))
+    outbox.claim_due()
+    put("mail")
+
+    assert [message.task_id for message in outbox.claim_due()] == ["mail"]
+    assert {message.priority for message in outbox.claim_due()} == {table.BULK}
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_copy_of_a_task_does_not_wait_for_the_one_that_is_writing_its_effect():
+    put("t1")
+    table.begin("t1", 0)
+    worker_dies()
+    answers = []
+
+    def copy() -> None:
+        answers.append(table.begin("t1", 0))
+        with transaction.atomic():
+            answers.append(table.finish("t1"))
+        table.renew_leases(["t1"])
+        answers.append(outbox.publish_again())
+        connection.close()
+
+    with transaction.atomic():
+        assert table.finish("t1")
+        thread = threading.Thread(target=copy)
+        thread.start()
+        thread.join(20)
+        assert answers == [False, False, 0]
+    thread.join()

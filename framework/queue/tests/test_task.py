@@ -1,18 +1,21 @@
 import json
 
 import pytest
+from amqp.exceptions import MessageNacked
 from celery import current_app as app
 from celery import shared_task
 from celery.app.trace import trace_task
+from celery.exceptions import TimeLimitExceeded
 from django.db import OperationalError as DatabaseDown
 from django.db import transaction
+from django.utils import timezone
 from kombu.asynchronous.timer import Timer
 from kombu.exceptions import OperationalError
 
 from framework.context import call, work
 from framework.errors import NotFound
 from framework.queue import broker as its_broker
-from framework.queue import consumer, liveness, relay, table, task
+from framework.queue import consumer, liveness, outbox, relay, table, task
 from framework.queue.models import Heartbeat, QueuedTask
 from framework.queue.task import once
 
@@ -54,6 +57,16 @@ def too_long() -> None:
         Heartbeat.objects.count()
 
 
+@shared_task(name="test.retry_with", bind=True)
+def retry_with(self, text: str) -> None:
+    raise self.retry(args=[], kwargs={"text": "new"})
+
+
+@shared_task(name="test.patient", time_limit=600)
+def patient() -> None:
+    pass
+
+
 @shared_task(name="test.deadline")
 def deadline() -> None:
     seen.append(call.seconds_left())
@@ -71,6 +84,25 @@ class Outside:
 
     def close_if_unusable_or_obsolete(self):
         pass
+
+
+class Undecodable:
+    """A message of test.note whose body is not that of a task."""
+
+    headers = {"task": "test.note", "id": "t1"}
+    rejected = False
+
+    def __init__(self, body) -> None:
+        self.body = body
+
+    @property
+    def payload(self):
+        if isinstance(self.body, Exception):
+            raise self.body
+        return self.body
+
+    def reject(self) -> None:
+        self.rejected = True
 
 
 class Broker:
@@ -94,7 +126,9 @@ class Broker:
             | {name: message[name] for name in ("headers", "retries")}
             | {"delivery_info": {}, "called_directly": False}
         )
-        trace_task(app.tasks[message["name"]], message["task_id"], message["args"], message["kwargs"], request, app=app)
+        return trace_task(
+            app.tasks[message["name"]], message["task_id"], message["args"], message["kwargs"], request, app=app
+        )
 
 
 @pytest.fixture
@@ -342,3 +376,122 @@ def test_arguments_that_are_not_plain_are_refused_where_they_are_written():
         note.delay(object())
 
     assert not QueuedTask.objects.exists()
+
+
+@pytest.mark.parametrize("option", ["queue", "exchange", "routing_key", "serializer", "compression", "time_limit"])
+def test_an_option_that_the_queue_does_not_take_is_refused_by_name(option):
+    with pytest.raises(TypeError, match=f"test.note: the queue does not take {option}"):
+        note.apply_async(("a",), **{option: "x"})
+
+    assert not QueuedTask.objects.exists()
+
+
+def test_expiry_and_priority_are_honoured(broker):
+    note.apply_async(("late",), expires=-1)
+    note.apply_async(("bulk",), priority=table.BULK)
+    with pytest.raises(TypeError, match="priority must be"):
+        note.apply_async(("a",), priority=7)
+    relay.publish_due(app)
+    relay.publish_due(app)
+    for message in broker.messages:
+        broker.deliver(message)
+
+    queue = app.conf.task_default_queue
+    assert [(message["args"], message["queue"]) for message in broker.messages] == [
+        (["late"], queue),
+        (["bulk"], f"{queue}-bulk"),
+    ]
+    assert list(Heartbeat.objects.values_list("name", flat=True)) == ["bulk"]
+    assert not QueuedTask.objects.exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "a\0b", "\ud800", {"a": "\0"}])
+def test_what_postgresql_could_not_store_is_refused_before_the_transaction_breaks(value):
+    with transaction.atomic():
+        with pytest.raises(TypeError, match=r"test\.note: its arguments"):
+            note.delay(value)
+        note.delay("a backslash and u0000: \\u0000")
+
+    assert QueuedTask.objects.get().args == ["a backslash and u0000: \\u0000"]
+
+
+def test_a_retry_takes_new_arguments(broker):
+    retry_with.delay("old")
+    relay.publish_due(app)
+    broker.deliver(broker.messages[0])
+
+    row = QueuedTask.objects.get()
+    assert (row.args, row.kwargs, row.retries) == ([], {"text": "new"}, 1)
+
+
+def test_a_retry_refuses_options_by_name(broker):
+    with pytest.raises(TypeError, match="does not take queue"):
+        retry_with.retry(queue="fast")
+
+
+@pytest.mark.parametrize("error", [MessageNacked(), AttributeError("'NoneType' object has no attribute 'send'")])
+def test_a_message_that_the_broker_did_not_take_stays_due(monkeypatch, error):
+    def refuse(*_, **__):
+        raise error
+
+    note.delay("a")
+    monkeypatch.setattr(app, "send_task", refuse)
+    with pytest.raises(relay.NOT_TAKEN):
+        relay.publish_due(app)
+
+    assert [message.args for message in outbox.claim_due()] == [["a"]]
+
+
+def test_an_unforeseen_error_in_publishing_puts_off_that_task_alone(broker, monkeypatch):
+    send = broker.send_task
+
+    def refuse_bad(name, args, kwargs, **options):
+        if args == ["bad"]:
+            raise RuntimeError
+        send(name, args, kwargs, **options)
+
+    note.delay("bad")
+    note.delay("good")
+    monkeypatch.setattr(app, "send_task", refuse_bad)
+    relay.publish_due(app)
+
+    assert [message["args"] for message in broker.messages] == [["good"]]
+    bad = QueuedTask.objects.get(args=["bad"])
+    assert bad.failed_at is None
+    assert 20 < (bad.due_at - timezone.now()).total_seconds() < 40
+
+
+def test_a_copy_of_a_message_does_not_count_as_a_success(broker):
+    """Or Celery would not cancel the running task of that id when the worker is shut down."""
+    note.delay("a")
+    relay.publish_due(app)
+    (message,) = broker.messages
+
+    assert broker.deliver(message).info is None
+    assert broker.deliver(message).info.state == "IGNORED"
+
+
+def test_a_tasks_own_time_limit_sets_its_soft_limit():
+    assert (patient.time_limit, round(patient.soft_time_limit)) == (600, 582)
+    assert note.soft_time_limit == app.conf.task_soft_time_limit < note.time_limit
+
+
+def test_a_task_that_was_killed_at_its_time_limit_begins_again():
+    note.delay("a")
+    task_id = QueuedTask.objects.get().task_id
+    note.on_failure(TimeLimitExceeded(300), task_id, ["a"], {}, None)
+
+    assert QueuedTask.objects.get().failed_at is None
+
+
+@pytest.mark.parametrize("payload", [{}, [], [1, 2, 3], [[], {}, None], ValueError("not base64")])
+def test_an_undecodable_message_is_put_aside_and_the_worker_goes_on(payload, lines):
+    message = Undecodable(payload)
+    handled = []
+    mine = consumer.Consumer.__new__(consumer.Consumer)
+    mine.broker_errors, mine.on_task_message = (OSError,), set()
+    mine.strategies = {"test.note": lambda *_: handled.append(1)}
+    consumer.Consumer.create_task_handler(mine)(message)
+
+    assert (message.rejected, handled) == (True, [])
+    assert [line["task_id"] for line in lines("undecodable message put aside")] == ["t1"]
