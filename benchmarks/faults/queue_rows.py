@@ -35,7 +35,7 @@ def workers(world: World) -> Result:
             counts.double,
             {
                 "runs cut short": counts.started - counts.done,
-                "given up after 3 deaths, then retried by hand": failed,
+                "failed after 3 deaths, then retried by hand": failed,
                 "settled after (s)": round(settled, 1),
             },
             [] if len(killed) == kills else ["not all kills hit"],

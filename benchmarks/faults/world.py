@@ -178,7 +178,7 @@ class Tables:
             return -1.0
 
     def retry_failed(self) -> int:
-        """What staff does with the tasks that were given up."""
+        """What staff does with the failed tasks."""
         return self.write(
             "UPDATE queue_queuedtask SET failed_at = NULL, starts = 0, retries = 0, times_published = 0, due_at = now()"
             " WHERE failed_at IS NOT NULL"

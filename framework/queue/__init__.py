@@ -1,4 +1,4 @@
-"""What serves all domains and needs a table: the id function, the heartbeat, the declared schedules.
+"""Celery tasks as rows of a table: enqueued in a transaction, published by the relay, scheduled by beat.
 
-Calls no domain.
+May import framework.context, framework.data and framework.observe; imports no domain.
 """

@@ -16,7 +16,7 @@ class QueueState(NamedTuple):
     published: int  # the broker has it, and no worker has begun it
     stalled: int  # published more than once, and still no worker has begun it
     running: int
-    failed: int  # given up: it waits for staff to retry or drop it
+    failed: int  # for good: it waits for staff to retry or drop it
     oldest_due: float  # seconds for which the oldest due row has been waiting
 
 
