@@ -1,10 +1,11 @@
 """The queue's table: which tasks are still to be done, and who may run them.
 
 All times are the database's, so the clocks of the hosts need not agree. A row that another transaction has locked is
-being written by the worker that runs it, so nothing here waits for such a row: it is passed over.
+being written by the worker that runs it, so nothing here waits long for such a row: it is passed over.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,7 @@ NORMAL, BULK = PRIORITIES = (0, 1)  # the lower one first; each has a queue of i
 MAX_STARTS = 3  # a task that was begun this often without an end fails for good
 LEASE = timedelta(seconds=30)  # a worker that has not renewed its lease for so long counts as dead
 PAUSE = timedelta(seconds=30)  # before a task that a worker did not know is published again
+LOCK_TRIES, LOCK_PAUSE = 5, 0.05  # tries, and seconds between two, to write a row that is locked
 MAX_UNKNOWN = 60  # times published until a task that no worker knows fails for good: a release takes a while
 
 log = structlog.get_logger("queue")
@@ -55,22 +57,22 @@ def begin(task_id: str, retries: int) -> bool:
     It must not run when it is done, failed, expired, running elsewhere, or waiting for a later try than this
     message's. A task whose worker died too often fails for good here.
     """
-    row = _unlocked(task_id).filter(free(), failed_at=None, retries=retries)
+    row = QueuedTask.objects.filter(free(), task_id=task_id, failed_at=None, retries=retries)
     runnable = row.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), starts__lt=MAX_STARTS)
     until = moment(LEASE)
-    if runnable.update(starts=F("starts") + 1, times_published=0, leased_until=until, due_at=until):
+    lease = {"starts": F("starts") + 1, "times_published": 0, "leased_until": until, "due_at": until}
+    if _write(task_id, runnable, lambda rows: rows.update(**lease)):
         return True
-    for starts in row.values_list("starts", flat=True):
-        _refuse(task_id, starts)
+    if row.exists():
+        _give_up(task_id, row)
     return False
 
 
-def _refuse(task_id: str, starts: int) -> None:
-    if starts >= MAX_STARTS:
-        fail(task_id, f"The worker died, or the task exceeded its time limit, in each of {MAX_STARTS} starts.")
-    else:
-        log.info("expired before it began", task_id=task_id)
-        finish(task_id)
+def _give_up(task_id: str, row: QuerySet[QueuedTask]) -> None:
+    error = f"The worker died, or the task exceeded its time limit, in each of {MAX_STARTS} starts."
+    if not _unlocked(task_id, row.filter(starts__gte=MAX_STARTS)).update(failed_at=Now(), error=error):
+        expired, _ = _unlocked(task_id, row.filter(expires_at__lte=Now())).delete()
+        log.info("not begun", task_id=task_id, expired=bool(expired))
 
 
 def renew_leases(task_ids: Sequence[str]) -> None:
@@ -89,22 +91,23 @@ def interrupt(task_id: str) -> None:
 
 def finish(task_id: str) -> bool:
     """The task is done. False when another delivery has done it, or is about to in a transaction of its own."""
-    deleted, _ = _unlocked(task_id).delete()
-    return bool(deleted)
+    return _write(task_id, QueuedTask.objects.filter(task_id=task_id), lambda rows: rows.delete()[0])
 
 
 def reschedule(
     task_id: str, retries: int, due: datetime | timedelta, args: Sequence[Any] = (), kwargs: Mapping[str, Any] = {}
 ) -> bool:
     """The task failed and is tried again later, with these arguments. False when it was done or rescheduled before."""
-    row = _unlocked(task_id).filter(failed_at=None, retries__lt=retries)
+    row = QueuedTask.objects.filter(task_id=task_id, failed_at=None, retries__lt=retries)
     again = {"args": list(args), "kwargs": dict(kwargs), "retries": retries, "due_at": moment(due)}
-    return bool(row.update(**again, starts=0, times_published=0, leased_until=None))
+    return _write(task_id, row, lambda rows: rows.update(**again, starts=0, times_published=0, leased_until=None))
 
 
 def fail(task_id: str, error: str) -> bool:
     """The task failed for good: it waits for staff to retry or drop it. False when it is done."""
-    return bool(_unlocked(task_id).update(failed_at=Now(), error=error.replace("\0", ""), leased_until=None))
+    row = QueuedTask.objects.filter(task_id=task_id)
+    failed = {"failed_at": Now(), "error": error.replace("\0", ""), "leased_until": None}
+    return _write(task_id, row, lambda rows: rows.update(**failed))
 
 
 def postpone_unknown(task_id: str) -> None:
@@ -132,11 +135,26 @@ def free() -> Q:
     return Q(leased_until=None) | Q(leased_until__lte=Now())
 
 
-def _unlocked(task_id: str) -> QuerySet[QueuedTask]:
+def _write(task_id: str, row: QuerySet[QueuedTask], write: Callable[[QuerySet[QueuedTask]], int]) -> bool:
+    """Write the task's row, if it is in `row`. False also when another transaction keeps it locked.
+
+    The relay and lease renewals lock a row for milliseconds, which is waited for; a longer lock is another delivery's,
+    which is writing the task's effect.
+    """
+    for _ in range(LOCK_TRIES):
+        if write(_unlocked(task_id, row)):
+            return True
+        if not row.exists():
+            return False
+        time.sleep(LOCK_PAUSE)
+    return False
+
+
+def _unlocked(task_id: str, row: QuerySet[QueuedTask]) -> QuerySet[QueuedTask]:
     """The row, unless another transaction has locked it. (Django's select_for_update would need a transaction.)"""
     lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
-    row = RawSQL(f"SELECT id FROM queue_queuedtask WHERE task_id = %s {lock}", [task_id])  # noqa: S608, S611
-    return QueuedTask.objects.filter(pk=row)
+    pk = RawSQL(f"SELECT id FROM queue_queuedtask WHERE task_id = %s {lock}", [task_id])  # noqa: S608, S611
+    return row.filter(pk=pk)
 
 
 def update_unlocked(rows: QuerySet[QueuedTask], **values: Any) -> int:

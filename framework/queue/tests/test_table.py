@@ -1,4 +1,5 @@
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -303,5 +304,28 @@ def test_a_copy_of_a_task_does_not_wait_for_the_one_that_is_writing_its_effect()
         thread = threading.Thread(target=copy)
         thread.start()
         thread.join(20)
+        assert not thread.is_alive()
         assert answers == [False, False, 0]
     thread.join()
+
+
+@pytest.mark.postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_task_begins_although_the_relay_is_just_noting_that_it_was_published():
+    put("t1")
+    claimed, noted = outbox.claim_due(), threading.Event()
+
+    def note() -> None:
+        with transaction.atomic():
+            outbox.mark_published(claimed)
+            noted.set()
+            time.sleep(table.LOCK_PAUSE)
+        connection.close()
+
+    thread = threading.Thread(target=note)
+    thread.start()
+    noted.wait()
+
+    assert table.begin("t1", 0)
+    thread.join()
+    assert (row().starts, row().times_published) == (1, 0)
