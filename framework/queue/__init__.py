@@ -1,4 +1,4 @@
-"""Celery tasks as rows of a table: enqueued in a transaction, published by the relay, scheduled by beat.
+"""Background work: the table of tasks, the relay, the base of tasks, the worker, beat's scheduler, heartbeats.
 
-May import framework.context, framework.data and framework.observe; imports no domain.
+May import `errors`, `actor`, `context`, `data`, `admin` and `observe`.
 """

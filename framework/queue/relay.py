@@ -9,7 +9,7 @@ from celery import Celery
 from django.db import Error, close_old_connections
 from kombu.exceptions import EncodeError
 
-from framework.context import work
+from framework import context
 from framework.errors import DeadlineExceeded
 from framework.queue import broker, outbox, state, table
 from framework.queue.liveness import record_heartbeat, touch_liveness
@@ -69,7 +69,7 @@ def run(app: Celery, stop: threading.Event) -> None:
     while not stop.is_set():
         touch_liveness()
         try:
-            with work.within(PASS):
+            with context.within(PASS):
                 checks.run()
                 wait = 0.0 if publish_due(app) else IDLE
         except (*NOT_TAKEN, Error, DeadlineExceeded) as error:

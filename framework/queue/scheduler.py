@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django_celery_beat.models import PeriodicTask
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from framework.context import work
+from framework import context
 from framework.errors import DeadlineExceeded
 from framework.queue.crontab import next_run
 from framework.queue.liveness import record_heartbeat, touch_liveness
@@ -73,7 +73,7 @@ class Scheduler(DatabaseScheduler):
         """Enqueue what is due; returns the seconds until the next tick."""
         touch_liveness()
         try:
-            with work.within(TICK):
+            with context.within(TICK):
                 record_heartbeat("beat", at_most_every=10)
                 return min([self._run_if_due(entry) for entry in list(self.schedule.values())] + [self.max_interval])
         except (*DATABASE_ERRORS, SchedulingError) as error:

@@ -17,8 +17,9 @@ from celery import current_task
 from celery.exceptions import Ignore, Reject, Retry, TimeLimitExceeded
 from django.db import Error, connection, transaction
 
+from framework import context
 from framework.actor import SYSTEM
-from framework.context import access, call, trace, work
+from framework.context import trace
 from framework.errors import FINAL, DomainError
 from framework.queue import lease, table
 from framework.queue.celery_settings import SOFT_LIMIT, TIME_LIMIT
@@ -113,7 +114,6 @@ class Task(celery.Task):  # type: ignore[type-arg]
         headers = message.headers or {}
         if task_id is None or not headers.get("queued"):
             return super().__call__(*args, **kwargs)
-        call.start(headers.get("request_id"))
         if not _patiently(lambda: table.begin(task_id, message.retries)):
             # Not a success: of a task that succeeded, Celery would not cancel the copy that is still running.
             raise Ignore("This message is a copy: the task is done, waits for its next try, or runs elsewhere.")
@@ -124,11 +124,11 @@ class Task(celery.Task):  # type: ignore[type-arg]
         return None
 
     def _run_logged(self, args: Sequence[Any], kwargs: Mapping[str, Any], headers: Mapping[str, Any]) -> None:
-        unit = access.Unit(access_log, "task", self.name, headers, request_id=call.request_id())
-        call.set_actor(SYSTEM)
+        unit = context.begin("task", self.name, access_log, request_id=headers.get("request_id"), carrier=headers)
+        unit.actor = SYSTEM
         code = "INTERNAL"
         try:
-            with work.within(self._seconds() * QUERIES):
+            with context.within(self._seconds() * QUERIES):
                 self.run(*args, **kwargs)
             code = "OK"
         except AlreadyDone:
@@ -145,7 +145,7 @@ class Task(celery.Task):  # type: ignore[type-arg]
         self, task_id: str, retries: int, due: datetime | timedelta, args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> None:
         _replace_broken_connection()
-        with work.regardless():
+        with context.shielded():
             rescheduled = table.reschedule(task_id, retries, due, args, kwargs)
         if not rescheduled:
             log.error("the task failed after its effect: it is not tried again", task=self.name, task_id=task_id)
@@ -165,7 +165,7 @@ class Task(celery.Task):  # type: ignore[type-arg]
         return float(self.time_limit or TIME_LIMIT)
 
     def _headers(self, headers: Mapping[str, Any] | None) -> dict[str, Any]:
-        passed_on = {"request_id": call.request_id() or None} | trace.headers()
+        passed_on = {"request_id": context.request_id() or None} | trace.headers()
         return {"queued": True} | passed_on | dict(headers or {})
 
     def _priority(self, chosen: int | None) -> int:
@@ -244,7 +244,7 @@ def _give_back(task_id: str) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGQUIT})  # the second would kill this process
     connection.close()  # the signal may have come in the middle of a query
     try:
-        with work.regardless():
+        with context.shielded():
             table.interrupt(task_id)
     except Error:
         log.warning("an interrupted task cannot be given back: it waits until its lease ends", task_id=task_id)

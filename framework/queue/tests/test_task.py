@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.asynchronous.timer import Timer
 from kombu.exceptions import OperationalError
 
-from framework.context import call, work
+from framework import context
 from framework.errors import NotFound
 from framework.queue import broker as its_broker
 from framework.queue import consumer, liveness, outbox, relay, table, task
@@ -28,7 +28,7 @@ seen: list[str] = []
 def note(text: str) -> None:
     with once():
         liveness.record_heartbeat(text)
-    seen.append(call.request_id())
+    seen.append(context.request_id())
 
 
 @shared_task(name="test.fail", bind=True)
@@ -53,7 +53,7 @@ def once_twice() -> None:
 
 @shared_task(name="test.too_long")
 def too_long() -> None:
-    with work.within(-1):
+    with context.within(-1):
         Heartbeat.objects.count()
 
 
@@ -69,7 +69,7 @@ def patient() -> None:
 
 @shared_task(name="test.deadline")
 def deadline() -> None:
-    seen.append(call.seconds_left())
+    seen.append(context.seconds_left())
 
 
 @pytest.fixture(autouse=True)
@@ -137,10 +137,10 @@ def broker(monkeypatch):
 
 
 def test_the_request_id_travels_with_a_task(broker):
-    call.start("request-1")
+    context.begin("test", request_id="request-1")
     note.delay("a")
     relay.publish_due(app)
-    call.start("another")
+    context.begin("test", request_id="another")
     broker.deliver(broker.messages[0])
 
     assert seen == ["request-1"]
