@@ -1,4 +1,4 @@
-"""Moving a domain out: the command that says how. The example's tests do it: apps/orders/tests/test_split.py."""
+"""Moving a domain out: the command that says how. The example's tests do it: tools/tests/test_split_session.py."""
 
 import io
 import re

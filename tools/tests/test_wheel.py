@@ -158,7 +158,7 @@ def test_a_fresh_environment_calls_a_live_server(version, tmp_path, settings):
     with serving(rpc.register, grpc_server.chain()) as address:
         environment = {"BACKEND_URL": f"grpc://{address}", "BACKEND_TOKEN": TOKEN}
         for domain in DOMAINS:
-            program = settings.BASE_DIR / "apps" / domain / "tests" / "use_client.py"
+            program = settings.BASE_DIR / "apps" / domain / "tests" / "client_example.py"
             done = subprocess.run(
                 [python, "-I", program], env=environment, capture_output=True, text=True, timeout=60, check=False
             )

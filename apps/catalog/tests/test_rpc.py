@@ -2,7 +2,6 @@ from decimal import Decimal
 
 import grpc
 import pytest
-from django.db import connection
 from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.money_pb2 import Money
 
@@ -15,7 +14,7 @@ from framework.grpc.auth import Authenticator, parse_tokens
 from framework.grpc.errors import from_call
 from framework.grpc.interceptors import Chain
 from framework.seam.codec import codec
-from framework.testing.grpc import LocalChannel
+from framework.testing.grpc import connected
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1 import catalog_pb2_grpc
 
@@ -35,9 +34,7 @@ CHANGES = {
 class Client:
     """Calls a method by its name, as the shop unless told otherwise."""
 
-    def __init__(self):
-        tokens = parse_tokens(f"shop:{TOKEN}")
-        channel = LocalChannel(rpc.register, Chain(Authenticator(tokens), default_deadline=30))
+    def __init__(self, channel):
         self.stub = catalog_pb2_grpc.CatalogServiceStub(channel)
 
     def __call__(self, method, request, metadata=AS_SHOP):
@@ -60,15 +57,11 @@ class Client:
         return "UpdateProduct", pb.UpdateProductRequest(product=changed, update_mask=mask, version=product.version)
 
 
-@pytest.fixture(autouse=True)
-def _connection_of_the_test(monkeypatch):
-    """A call gives back its thread's connection; here that is the test's own, with its open transaction."""
-    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
-
-
 @pytest.fixture
 def call():
-    return Client()
+    chain = Chain(Authenticator(parse_tokens(f"shop:{TOKEN}")), default_deadline=30)
+    with connected(rpc.register, chain) as channel:
+        yield Client(channel)
 
 
 def acting(actor, method):

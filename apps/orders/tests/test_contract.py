@@ -11,7 +11,7 @@ from framework import context
 from framework.actor import NOBODY, SYSTEM, Actor
 from framework.errors import DomainError, Unavailable
 from framework.pages import Page
-from framework.testing.seam import CALLER, WAYS, reached
+from framework.testing.seam import CALLER, WAYS, via
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ DENIED = ("PermissionDenied", "PERMISSION_DENIED", "PERMISSION_DENIED", {}, "You
 
 @pytest.fixture(params=WAYS)
 def orders(request):
-    with reached("apps.orders", request.param) as functions:
+    with via("apps.orders", request.param) as functions:
         functions.way = request.param
         yield functions
 

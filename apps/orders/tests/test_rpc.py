@@ -2,7 +2,6 @@ from decimal import Decimal
 
 import grpc
 import pytest
-from django.db import connection
 from google.type.money_pb2 import Money
 
 from apps.orders import models, repository, rpc, services
@@ -14,7 +13,7 @@ from framework.grpc.auth import Authenticator, parse_tokens
 from framework.grpc.errors import from_call
 from framework.grpc.interceptors import Chain
 from framework.seam.codec import codec
-from framework.testing.grpc import LocalChannel
+from framework.testing.grpc import connected
 from protos.orders.v1 import orders_pb2 as pb
 from protos.orders.v1 import orders_pb2_grpc
 
@@ -33,8 +32,7 @@ LOG_IN = ("UNAUTHENTICATED", "UNAUTHENTICATED", {})
 class Client:
     """Calls a method by its name, as the shop, on somebody's behalf."""
 
-    def __init__(self):
-        channel = LocalChannel(rpc.register, Chain(Authenticator(parse_tokens(f"shop:{TOKEN}")), default_deadline=30))
+    def __init__(self, channel):
         self.stub = orders_pb2_grpc.OrderServiceStub(channel)
 
     def __call__(self, method, actor=ITSELF, metadata=AS_SHOP, **fields):
@@ -51,15 +49,11 @@ class Client:
         return (error.code, error.reason, error.fields) if error else (failed.value.code().name,)
 
 
-@pytest.fixture(autouse=True)
-def _connection_of_the_test(monkeypatch):
-    """A call gives back its thread's connection; here that is the test's own, with its open transaction."""
-    monkeypatch.setattr(connection, "close_if_unusable_or_obsolete", lambda: None)
-
-
 @pytest.fixture
 def call():
-    return Client()
+    chain = Chain(Authenticator(parse_tokens(f"shop:{TOKEN}")), default_deadline=30)
+    with connected(rpc.register, chain) as channel:
+        yield Client(channel)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from django.conf import settings
 
-from framework.testing.plugin import free_port
+from framework.testing.servers import free_port
 from tools.management.commands import split
 
 SERVER, REDIS = os.environ.get("SPLIT_SERVER"), os.environ.get("SPLIT_REDIS")

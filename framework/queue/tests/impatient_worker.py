@@ -1,4 +1,7 @@
-"""What the worker of test_faults.py runs: `celery -A framework.queue.tests.fast worker`, on the tests' database."""
+"""The worker of test_faults.py: `celery -A framework.queue.tests.impatient_worker worker`, on the tests' database.
+
+Its lease on a running task is 1.5 seconds, so that a killed worker is noticed soon.
+"""
 
 import os
 import signal
@@ -9,12 +12,12 @@ from pathlib import Path
 from celery import shared_task
 from django.conf import settings
 
-DATABASE, QUEUE = "FAST_DATABASE", "FAST_QUEUE"
+DATABASE, QUEUE = "IMPATIENT_DATABASE", "IMPATIENT_QUEUE"
 
 if DATABASE in os.environ:
     settings.DATABASES["default"]["NAME"] = os.environ[DATABASE]
 
-from project.celery import app  # noqa: E402 - after the database it is to use
+from framework.tests.celery import app  # noqa: E402 - after the database it is to use
 
 if DATABASE in os.environ:
     app.conf.task_default_queue = os.environ[QUEUE]

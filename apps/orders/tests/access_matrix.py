@@ -1,4 +1,4 @@
-"""What project/tests/test_schema.py has to know of this domain's operations."""
+"""Who may use each GraphQL operation of this domain, for project/tests/test_schema.py."""
 
 from apps.orders.tests.factories import OrderFactory
 

@@ -42,7 +42,7 @@ def test_a_preflight_is_answered_without_the_database_or_https(client, path, set
     assert cors(answer) == {
         "access-control-allow-origin": APP,
         "access-control-allow-credentials": "true",
-        "access-control-allow-methods": "GET, POST",
+        "access-control-allow-methods": "DELETE, GET, PATCH, POST, PUT",
         "access-control-allow-headers": "accept, content-type, traceparent, tracestate, x-csrftoken, x-request-id",
         "access-control-expose-headers": "Retry-After, X-Request-ID",
         "access-control-max-age": "86400",

@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""Fixtures that every test may use, and the ones that surround every test."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -93,6 +93,18 @@ def lines(caplog: Any) -> Callable[[str], list[dict[str, Any]]]:
 
 
 @pytest.fixture
+def secrets(caplog: Any, lines: Any) -> Iterator[list[str]]:
+    """Put in what must not be logged: in the end, it is looked for in every line of the test."""
+    found: list[str] = []
+    yield found
+    assert found
+    records = [each for each in caplog.get_records("call") if not each.name.startswith("factory.")]
+    said = "\n".join(f"{record.getMessage()} {record.__dict__}" for record in records)
+    assert said
+    assert [line for line in said.splitlines() if any(secret in line for secret in found)] == []
+
+
+@pytest.fixture
 def run_queued_tasks(monkeypatch: Any) -> Callable[[], None]:
     """Relay and worker in one: runs what is due until nothing is."""
 
@@ -115,7 +127,7 @@ class Spans(InMemorySpanExporter):
 
     def inside(self, span: Any) -> list[str]:
         """The names of the spans that lie directly in it, in their order."""
-        spans = sorted(self.get_finished_spans(), key=lambda each: each.start_time)
+        spans = sorted(self.get_finished_spans(), key=lambda each: each.start_time or 0)
         return [each.name for each in spans if each.parent and each.parent.span_id == span.context.span_id]
 
 

@@ -37,7 +37,7 @@ def test_a_visitor_is_answered_by_the_replica_and_whoever_wrote_by_the_primary(c
     primary, replica = cluster
     urls = {"DATABASE_URL": primary.url("postgres"), "DATABASE_REPLICA_URL": replica.url("postgres")}
     done = subprocess.run(
-        [sys.executable, "-m", "apps.catalog.tests.replica_session", str(replica.process.pid)],
+        [sys.executable, "-m", "benchmarks.tests.replica_session", str(replica.process.pid)],
         env=os.environ | urls | {"REDIS_URL": settings.REDIS_URL, "DJANGO_SETTINGS_MODULE": "project.settings"},
         cwd=settings.BASE_DIR,
         stdout=subprocess.PIPE,

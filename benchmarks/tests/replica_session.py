@@ -1,4 +1,4 @@
-"""Visitors and staff while a replica lags, then dies: `python -m apps.catalog.tests.replica_session PID`.
+"""Visitors and staff while a replica lags, then dies: `python -m benchmarks.tests.replica_session PID`.
 
 Prints what each of them saw, as JSON; PID is the replica's.
 """
@@ -71,4 +71,4 @@ def main() -> dict[str, list[str]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main()))  # noqa: T201
+    print(json.dumps(main()))
