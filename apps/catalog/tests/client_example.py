@@ -5,7 +5,7 @@ import pickle
 import sys
 from decimal import Decimal
 
-from backend_client import SYSTEM, Actor, acting_as, call, catalog, errors, from_env
+from backend_client import SYSTEM, Actor, acting_as, catalog, context, errors, from_env
 
 
 def refusal(function, *args, **kwargs):
@@ -40,9 +40,9 @@ assert isinstance(refusal(catalog.create_product, Actor(), draft), errors.Unauth
 with acting_as(Actor(user_id=7)):
     assert catalog.get_product(chair.id).stock == 3
 
-call.start("a-request", seconds=-1)
+context.begin("client", request_id="a-request", seconds=-1)
 assert isinstance(refusal(catalog.get_product, chair.id), errors.DeadlineExceeded)
-call.start("a-request", seconds=5)
+context.begin("client", request_id="a-request", seconds=5)
 
 if (child := os.fork()) == 0:
     os._exit(0 if catalog.get_product(chair.id).stock == 3 else 1)
