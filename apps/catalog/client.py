@@ -10,7 +10,15 @@ from decimal import Decimal
 from google.type.money_pb2 import Money
 
 from apps.catalog import wire
-from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation
+from apps.catalog.entities import (
+    Line,
+    Product,
+    ProductChanges,
+    ProductDraft,
+    ProductOrder,
+    Reservation,
+    product_keyset,
+)
 from framework.actor import Actor, require, staff
 from framework.context import call
 from framework.errors import InvalidArgument
@@ -53,7 +61,8 @@ def list_products(
     )
     with renamed({"page_token": "after", "page_size": "first"}):
         response = _service().ListProducts(request)
-    return Page(list(map(wire.product_entity, response.products)), response.next_page_token)
+    products = list(map(wire.product_entity, response.products))
+    return Page(products, response.next_page_token, product_keyset(order_by, search))
 
 
 def count_products(*, search: str = "") -> int:

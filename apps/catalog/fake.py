@@ -27,7 +27,7 @@ from apps.catalog.entities import (
 from framework.actor import SYSTEM, Actor, require, staff
 from framework.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 from framework.pages import Page
-from framework.seam.fakes import IDS, Pages
+from framework.seam.fakes import IDS, page_of
 
 _CENT = Decimal("0.01")
 _INT32 = 2**31 - 1
@@ -43,7 +43,6 @@ class Catalog:
         self._lock = threading.RLock()
         self._products: dict[int, Product] = {}
         self._reservations: dict[str, Reservation] = {}
-        self._pages = Pages()
         for draft in drafts:
             self.create_product(SYSTEM, draft)
 
@@ -62,7 +61,7 @@ class Catalog:
     def list_products(
         self, *, first: int = 50, after: str = "", search: str = "", order_by: ProductOrder = ProductOrder.NAME
     ) -> Page[Product]:
-        return self._pages.fetch(self._sold(search), product_keyset(order_by, search), first=first, after=after)
+        return page_of(self._sold(search), product_keyset(order_by, search), first=first, after=after)
 
     def count_products(self, *, search: str = "") -> int:
         return len(self._sold(search))

@@ -8,7 +8,6 @@ from apps.catalog.entities import (
     ProductOrder,
     Reservation,
     ReservationStatus,
-    product_keyset,
 )
 from framework.seam.remote import is_remote
 from framework.seam.rules import standalone
@@ -52,7 +51,6 @@ __all__ = [
     "get_product",
     "get_products",
     "list_products",
-    "product_keyset",
     "release",
     "reserve",
     "update_product",

@@ -21,20 +21,15 @@ from apps.catalog.entities import (
     product_keyset,
 )
 from framework.data import keysets, replica
-from framework.data.queries import KeptInsert, KeptQuery
+from framework.data.queries import CompiledQuery
 from framework.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from framework.pages import Page
 from framework.validation import validate
 
 _COLUMNS = Product._fields
 _SOLD = models.Product.objects.filter(is_active=True)
-_BY_ID = KeptQuery(lambda product_id: models.Product.objects.filter(pk=product_id).values_list(*_COLUMNS))
-_BY_IDS = KeptQuery(lambda ids: models.Product.objects.filter(pk__among=ids).values_list(*_COLUMNS))
-_RESERVATION = KeptInsert(
-    lambda key, status, expires_at, created_at: models.Reservation(
-        key=key, status=status, expires_at=expires_at, created_at=created_at
-    )
-)
+_BY_ID = CompiledQuery(lambda product_id: models.Product.objects.filter(pk=product_id).values_list(*_COLUMNS))
+_BY_IDS = CompiledQuery(lambda ids: models.Product.objects.filter(pk__any_of=ids).values_list(*_COLUMNS))
 _CENT = Decimal("0.01")
 
 
@@ -51,20 +46,20 @@ def get_products(product_ids: Sequence[int]) -> dict[int, Product]:
     return {row[0]: Product._make(row) for row in _BY_IDS.run(list(product_ids))}
 
 
-@replica.may_answer
+@replica.reads_replica
 def list_products(
     *, first: int = 50, after: str = "", search: str = "", order_by: ProductOrder = ProductOrder.NAME
 ) -> Page[Product]:
     """One page of the products that are sold. Raises InvalidArgument for a bad page size, token or search."""
     keyset = product_keyset(order_by, search)
     rows = _sold(search)
-    return keysets.fetch(rows, Product, keyset, first=first, after=after, kept=rows is _SOLD)
+    return keysets.fetch(rows, Product, keyset, first=first, after=after, compiled=rows is _SOLD)
 
 
-@replica.may_answer
+@replica.reads_replica
 def count_products(*, search: str = "") -> int:
-    """How many products `list_products` goes through. Raises InvalidArgument for a bad search."""
-    return _sold(search).count()
+    """How many products `list_products` goes through, as `keysets.count` counts. Raises InvalidArgument."""
+    return keysets.count(_sold(search))
 
 
 def iterate_products(*, chunk_size: int = 500) -> Iterator[list[Product]]:
@@ -160,7 +155,7 @@ def add_reservation(key: str, status: ReservationStatus, lines: Sequence[Line], 
     """Write a new reservation; False when the key is taken. Touches no stock."""
     try:
         with transaction.atomic():
-            reservation_id = _RESERVATION.run(key, status, expires_at, timezone.now())
+            reservation_id = models.Reservation.objects.create(key=key, status=status, expires_at=expires_at).pk
     except IntegrityError:
         return False
     models.ReservationLine.objects.bulk_create(
@@ -217,7 +212,7 @@ def _sold(search: str) -> QuerySet[models.Product]:
     return _SOLD.filter(Q(name__icontains=search) | Q(sku__icontains=search)) if search else _SOLD
 
 
-@replica.may_answer
+@replica.reads_replica
 def _after(product_id: int, limit: int) -> list[Product]:
     rows = models.Product.objects.filter(pk__gt=product_id).order_by("pk").values_list(*_COLUMNS)
     return [Product._make(row) for row in rows[:limit]]

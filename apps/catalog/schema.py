@@ -50,8 +50,7 @@ class Query(graphene.ObjectType):
         root: Any, info: Info, first: int, after: str, search: str, order_by: catalog.ProductOrder
     ) -> Connection:
         page = catalog.list_products(first=first, after=after, search=search, order_by=order_by)
-        keyset = catalog.product_keyset(order_by, search)
-        return Connection(page, keyset, bool(after), lambda: catalog.count_products(search=search))
+        return Connection(page, has_previous_page=bool(after), count=lambda: catalog.count_products(search=search))
 
 
 class CreateProductInput(graphene.InputObjectType):

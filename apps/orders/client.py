@@ -7,7 +7,7 @@ names no one, for whom the client package calls as itself.
 from collections.abc import Sequence
 
 from apps.orders import wire
-from apps.orders.entities import Line, Order, OrderLine
+from apps.orders.entities import Line, Order, OrderLine, orders_keyset
 from framework.actor import Actor, authenticated, require, staff
 from framework.context import call
 from framework.grpc.validate import renamed
@@ -51,7 +51,8 @@ def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order
     request = pb.ListOrdersRequest(page_size=first, page_token=after)
     with call.acting_as(actor), renamed({"page_token": "after"}):
         response = _service().ListOrders(request)
-    return Page(list(map(wire.order_entity, response.orders)), response.next_page_token)
+    orders = list(map(wire.order_entity, response.orders))
+    return Page(orders, response.next_page_token, orders_keyset(actor.user_id))
 
 
 def count_orders(actor: Actor) -> int:

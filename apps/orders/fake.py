@@ -23,7 +23,7 @@ from framework.errors import (
     Unavailable,
 )
 from framework.pages import Page
-from framework.seam.fakes import IDS, Pages
+from framework.seam.fakes import IDS, page_of
 
 _ZERO = Decimal("0.00")
 
@@ -38,7 +38,6 @@ class Orders:
         self._orders: dict[int, Order] = {}
         self._lines: dict[int, list[OrderLine]] = {}
         self._keys: dict[tuple[int, str], tuple[int, list[Line]]] = {}  # the order, and what was asked for
-        self._pages = Pages()
 
     def __getattr__(self, name: str) -> Any:
         """The types that `public.py` has beside the functions."""
@@ -98,7 +97,7 @@ class Orders:
 
     def list_orders(self, actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]:
         customer_id = _customer(actor)
-        return self._pages.fetch(self._of(customer_id), orders_keyset(customer_id), first=first, after=after)
+        return page_of(self._of(customer_id), orders_keyset(customer_id), first=first, after=after)
 
     def count_orders(self, actor: Actor) -> int:
         return len(self._of(_customer(actor)))

@@ -6,37 +6,23 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.orders import models
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
 from framework.actor import Actor
 from framework.data import keysets
-from framework.data.queries import KeptInsert, KeptQuery
+from framework.data.queries import CompiledQuery
 from framework.errors import NotFound
 from framework.pages import Page
 
 _LINE_COLUMNS = ("product_id", "name", "unit_price", "order__currency", "quantity")
-_LINES = KeptQuery(
+_LINES = CompiledQuery(
     lambda ids: (
-        models.OrderLine.objects.filter(order_id__among=ids)
+        models.OrderLine.objects.filter(order_id__any_of=ids)
         .order_by("product_id")
         .values_list("order_id", *_LINE_COLUMNS)
-    )
-)
-_PENDING = KeptInsert(
-    lambda customer_id, key, fingerprint, now: models.Order(
-        customer_id=customer_id,
-        status=OrderStatus.PENDING,
-        key=key,
-        fingerprint=fingerprint,
-        created_at=now,
-        updated_at=now,
-    )
-)
-_TRANSITION = KeptInsert(
-    lambda order_id, source, target, actor, reason, at: models.Transition(
-        order_id=order_id, source=source, target=target, actor=actor, reason=reason, at=at
     )
 )
 KEYS_KEPT = timedelta(hours=24)
@@ -60,16 +46,13 @@ def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
 
 def list_orders(customer_id: int | None, *, first: int = 20, after: str = "") -> Page[Order]:
     """One page of a customer's orders, or of all, the newest first. Raises InvalidArgument."""
-    rows = models.Order.objects.all()
-    rows = rows if customer_id is None else rows.filter(customer_id=customer_id)
-    page = keysets.fetch(rows, Order, orders_keyset(customer_id), first=first, after=after)
-    return Page(list(map(_order, page.items)), page.next_token)
+    page = keysets.fetch(_orders_of(customer_id), Order, orders_keyset(customer_id), first=first, after=after)
+    return page._replace(items=list(map(_order, page.items)))
 
 
 def count_orders(customer_id: int | None) -> int:
-    """How many orders `list_orders` goes through."""
-    rows = models.Order.objects.all()
-    return (rows if customer_id is None else rows.filter(customer_id=customer_id)).count()
+    """How many orders `list_orders` goes through, counted as `keysets.count` does."""
+    return keysets.count(_orders_of(customer_id))
 
 
 def find_by_key(customer_id: int, key: str) -> tuple[Order, str] | None:
@@ -84,7 +67,14 @@ def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines:
     now = timezone.now()
     try:
         with transaction.atomic():
-            order_id = _PENDING.run(customer_id, key, fingerprint, now)
+            order_id = models.Order.objects.create(
+                customer_id=customer_id,
+                status=OrderStatus.PENDING,
+                key=key,
+                fingerprint=fingerprint,
+                created_at=now,
+                updated_at=now,
+            ).pk
     except IntegrityError:
         return None
     models.OrderLine.objects.bulk_create(models.OrderLine(order_id=order_id, **line._asdict()) for line in lines)
@@ -130,8 +120,15 @@ def not_found(order_id: int) -> NotFound:
     return NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
 
 
+def _orders_of(customer_id: int | None) -> QuerySet[models.Order]:
+    rows = models.Order.objects.all()
+    return rows if customer_id is None else rows.filter(customer_id=customer_id)
+
+
 def _note(order_id: int, source: str, target: str, actor: Actor, reason: str) -> None:
-    _TRANSITION.run(order_id, source, target, str(actor), reason, timezone.now())
+    models.Transition.objects.create(
+        order_id=order_id, source=source, target=target, actor=str(actor), reason=reason, at=timezone.now()
+    )
 
 
 def _entity(row: models.Order) -> Order:

@@ -4,41 +4,29 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any, TypeVar
 
-from framework.pages import Keyset, Page, bad_token, check_size
+from framework.pages import Keyset, Page, check_size, position, token
 
 IDS = count(1 << 58)  # as large as real ones, which no float holds
 
 T = TypeVar("T", bound=tuple[Any, ...])
 
 
-class Pages:
-    """Pages of entities, with tokens that are good for one list."""
+def page_of(entities: Iterable[T], keyset: Keyset, *, first: int, after: str) -> Page[T]:
+    """`first` entities of the list after the token.
 
-    def __init__(self) -> None:
-        self._tokens: dict[str, tuple[Keyset, int]] = {}  # and the id of the last row that was seen
+    Raises InvalidArgument for a page size or token that cannot be used.
+    """
+    check_size(first)
+    rows: list[Any] = sorted(
+        entities,
+        key=lambda row: (getattr(row, keyset.column), row.id),
+        reverse=keyset.order.startswith("-"),
+    )
+    start = _start(rows, keyset, after) if after else 0
+    items = rows[start : start + first]
+    return Page(items, token(keyset, items[-1]) if len(rows) > start + first else "", keyset)
 
-    def fetch(self, entities: Iterable[T], keyset: Keyset, *, first: int, after: str) -> Page[T]:
-        """`first` entities of the list after the token.
 
-        Raises InvalidArgument for a page size or token that cannot be used.
-        """
-        check_size(first)
-        rows: list[Any] = sorted(
-            entities,
-            key=lambda row: (getattr(row, keyset.column), row.id),
-            reverse=keyset.order.startswith("-"),
-        )
-        start = self._start(rows, keyset, after) if after else 0
-        items = rows[start : start + first]
-        return Page(items, self._token(keyset, items[-1].id) if len(rows) > start + first else "")
-
-    def _start(self, rows: list[Any], keyset: Keyset, token: str) -> int:
-        known, seen = self._tokens.get(token, (None, 0))
-        if known != keyset:
-            raise bad_token()
-        return next((index for index, row in enumerate(rows, 1) if row.id == seen), len(rows))
-
-    def _token(self, keyset: Keyset, seen: int) -> str:
-        token = f"page-{len(self._tokens)}"
-        self._tokens[token] = (keyset, seen)
-        return token
+def _start(rows: list[Any], keyset: Keyset, after: str) -> int:
+    _, seen = position(keyset, after)
+    return next((index for index, row in enumerate(rows, 1) if row.id == seen), len(rows))

@@ -3,6 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from decimal import Decimal
 from threading import Barrier
+from typing import NamedTuple
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -11,7 +12,7 @@ from django.utils import timezone
 from apps.catalog import models, repository
 from apps.catalog.entities import Product, ProductChanges, ProductDraft, ProductOrder, product_keyset
 from apps.catalog.tests.factories import CREATED, ProductFactory
-from framework.data import keysets
+from framework import pages
 from framework.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +25,12 @@ SORT_VALUES = {
 }
 
 
-def pages(order_by, first, *, search="", between=lambda: None):
+class Priced(NamedTuple):
+    id: int
+    price: str
+
+
+def all_pages(order_by, first, *, search="", between=lambda: None):
     """All products of a list, page by page."""
     found, token = [], ""
     while True:
@@ -54,7 +60,7 @@ def test_pages_hold_every_product_once_in_order_under_ties(order_by, first):
     every = repository.get_products([product.id for product in models.Product.objects.all()]).values()
     column = ProductOrder(order_by.value.lstrip("-"))
 
-    found = pages(order_by, first)
+    found = all_pages(order_by, first)
 
     assert found == sorted(every, key=SORT_VALUES[column], reverse=order_by.value.startswith("-"))
 
@@ -63,7 +69,7 @@ def test_pages_hold_every_product_once_in_order_under_ties(order_by, first):
 def test_products_that_are_all_alike_are_paged_by_id(order_by):
     ids = [ProductFactory(name="Same").id for _ in range(5)]
 
-    found = [product.id for product in pages(order_by, 2)]
+    found = [product.id for product in all_pages(order_by, 2)]
 
     assert found == (ids[::-1] if order_by.value.startswith("-") else ids)
 
@@ -79,7 +85,7 @@ def test_products_made_and_archived_between_pages_move_no_other(order_by):
             ProductFactory(name="Z", price=9, created_at=CREATED + timedelta(days=1))
             ProductFactory(name="N2", price=1, is_active=False)
 
-    found = [product.id for product in pages(order_by, 2, between=meddle)]
+    found = [product.id for product in all_pages(order_by, 2, between=meddle)]
 
     assert len(found) == len(set(found))
     assert before <= set(found)
@@ -107,25 +113,24 @@ def test_a_page_size_out_of_range_is_refused(first):
 def test_a_token_of_another_list_is_refused():
     product = repository.create_product(DRAFT)
     foreign = [
-        keysets.token(product_keyset(ProductOrder.NAME_DESC, ""), product),
-        keysets.token(product_keyset(ProductOrder.NAME, "oak"), product),
-        keysets.token(product_keyset(ProductOrder.NAME, "")._replace(name="orders"), product),
+        pages.token(product_keyset(ProductOrder.NAME_DESC, ""), product),
+        pages.token(product_keyset(ProductOrder.NAME, "oak"), product),
+        pages.token(product_keyset(ProductOrder.NAME, "")._replace(name="orders"), product),
+        "x",
     ]
 
     for token in foreign:
         assert refused_fields(repository.list_products, after=token) == {"after": "not a token of this list"}
 
 
-def test_a_forged_or_garbled_token_is_refused(settings):
+@pytest.mark.parametrize("price", ["-1", "NaN", "1E+9999", "0.001", "99999999999", "free", "\0"])
+def test_a_price_that_no_product_can_have_names_no_page(price):
     product = repository.create_product(DRAFT)
-    token = keysets.token(product_keyset(ProductOrder.NAME, ""), product)
-    settings.SECRET_KEY = "another-secret-key"
-    forged = keysets.token(product_keyset(ProductOrder.NAME, ""), product)
-    settings.SECRET_KEY = "insecure-development-key"
+    made_up = pages.token(product_keyset(ProductOrder.PRICE, ""), Priced(product.id, price))
 
-    altered = token[:20] + ("A" if token[20] != "A" else "B") + token[21:]
-    for bad in (forged, altered, token[:-4], token[4:], "x", "é", "\0", "====", "a" * 5000, " "):
-        assert refused_fields(repository.list_products, after=bad) == {"after": "not a token of this list"}
+    assert refused_fields(repository.list_products, after=made_up, order_by=ProductOrder.PRICE) == {
+        "after": "not a token of this list"
+    }
 
 
 def test_archived_products_are_not_listed_but_found_by_id():
@@ -168,7 +173,7 @@ def test_pages_of_a_search_hold_what_matches():
         ProductFactory(name=f"Oak {number}")
         ProductFactory(name=f"Elm {number}")
 
-    assert [product.name for product in pages(ProductOrder.NAME_DESC, 3, search="oak")] == [
+    assert [product.name for product in all_pages(ProductOrder.NAME_DESC, 3, search="oak")] == [
         f"Oak {number}" for number in range(6, -1, -1)
     ]
 

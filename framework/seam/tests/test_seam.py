@@ -23,6 +23,8 @@ from framework.testing.seam import conforms, is_value
 
 PUBLIC = list(discovery.modules("public"))
 
+KEYSET = Keyset("things", "id")
+
 
 def functions(public: ModuleType) -> dict[str, Callable[..., Any]]:
     found = {name: getattr(public, name) for name in public.__all__}
@@ -199,18 +201,18 @@ def test_the_guard_of_results_looks_at_every_field():
 
     assert conforms(thing, Thing)
     assert conforms({1: [thing]}, dict[int, list[Thing]])
-    assert conforms(Page([thing._replace(page=Page([1], ""))], ""), Page[Thing])
+    assert conforms(Page([thing._replace(page=Page([1], "", KEYSET))], "", KEYSET), Page[Thing])
     for wrong in (
         thing._replace(colour="red"),
         thing._replace(prices=(1,)),
         thing._replace(page=SimpleNamespace()),
-        thing._replace(page=Page(["1"], "")),
+        thing._replace(page=Page(["1"], "", KEYSET)),
         tuple(thing),
         None,
     ):
         assert not conforms(wrong, Thing)
         assert not conforms([wrong], list[Thing])
-        assert not conforms(Page([wrong], ""), Page[Thing])
+        assert not conforms(Page([wrong], "", KEYSET), Page[Thing])
 
 
 def test_the_guard_of_batches_misses_no_function():

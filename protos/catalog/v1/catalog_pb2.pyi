@@ -246,7 +246,7 @@ class ListProductsResponse(_message.Message):
     next_page_token: _builtins.str
     """Empty on the last page."""
     total: _builtins.int
-    """Only with with_total."""
+    """Only with with_total. Exact up to 1,000; 1,001 says that there are more."""
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___Product]: ...
     def __init__(

@@ -261,7 +261,7 @@ class ListOrdersResponse(_message.Message):
     next_page_token: _builtins.str
     """Empty on the last page."""
     total: _builtins.int
-    """Only with with_total."""
+    """Only with with_total. Exact up to 1,000; 1,001 says that there are more."""
     @_builtins.property
     def orders(self) -> _containers.RepeatedCompositeFieldContainer[Global___Order]: ...
     def __init__(

@@ -124,7 +124,7 @@ def service_variables(move: Move) -> dict[str, str]:
         "DOMAINS": move.domain,
         "DATABASE_URL": "postgres://...  # a database of its own",
         "REDIS_URL": "redis://...  # its own, or another number: the queues have one name",
-        "SECRET_KEY": "...  # the monolith's, which signs the cursors that the service has to read",
+        "SECRET_KEY": "...  # of its own, at least 50 random characters",
         "SHARD_ID": f"{settings.SHARD_ID + 1}  # any other than the monolith's, so that ids tell where they were made",
         "GRPC_TOKENS": f"monolith:${move.token_variable}",
         **urls,
@@ -195,7 +195,6 @@ def _differences(move: Move) -> Iterator[str]:
             "It reads users from its own accounts_user. Keep that current (a publication and subscription of the one"
             " table will do): who is missing there gets no mail from it."
         )
-    yield "Lists have the cursors that the monolith made: both sides keep one SECRET_KEY, and change it together."
     yield "Its tables are backed up at another moment than the monolith's: after a restore they may disagree."
 
 
@@ -235,7 +234,8 @@ def compose(move: Move) -> str:
 _TEMPLATE = """\
 # {name} in a service of its own, beside the monolith: written by `manage.py split {name}`, to be used with it.
 #   docker compose -f docker-compose.yml -f THIS_FILE up
-# Both have one SECRET_KEY, from the volume of secrets; {upper}_POSTGRES_PASSWORD and {token} come from .env.
+# SECRET_KEY comes from the volume of secrets, and need not be the same; {upper}_POSTGRES_PASSWORD and {token} come
+# from .env.
 
 x-monolith: &monolith
   environment:
