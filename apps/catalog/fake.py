@@ -42,6 +42,7 @@ class Catalog:
     def __init__(self, drafts: Iterable[ProductDraft] = ()) -> None:
         self._lock = threading.RLock()
         self._products: dict[int, Product] = {}
+        self._edited: dict[int, int] = {}  # by product: the version that its last edit made
         self._reservations: dict[str, Reservation] = {}
         for draft in drafts:
             self.create_product(SYSTEM, draft)
@@ -80,11 +81,14 @@ class Catalog:
         with self._lock:
             product = self.get_product(product_id)._replace(**values)
             _check(product)
-            if product.version != version:
+            oldest = product.version if changes.stock is not None else self._edited.get(product_id, 1)
+            if not oldest <= version <= product.version:
                 raise Aborted(
                     "The product was changed by somebody else: read it again, then try again.", reason="STALE_VERSION"
                 )
-            return self._write(product._replace(version=version + 1, updated_at=datetime.now(UTC)))
+            written = self._write(product._replace(version=product.version + 1, updated_at=datetime.now(UTC)))
+            self._edited[product_id] = written.version
+            return written
 
     def archive_product(self, actor: Actor, product_id: int, version: int) -> Product:
         return self.update_product(actor, product_id, version, ProductChanges(is_active=False))
@@ -143,7 +147,7 @@ class Catalog:
                     fields={"sku": "is taken"},
                     reason="SKU_TAKEN",
                 )
-            self._products[product.id] = product._replace(price=product.price.quantize(_CENT))
+            self._products[product.id] = product._replace(price=product.price.quantize(_CENT) + 0)
             return self._products[product.id]
 
     def _existing(self, key: str, wanted: tuple[Line, ...]) -> Reservation | None:
@@ -208,6 +212,8 @@ def _complaints(product: Product) -> Iterator[tuple[str, str]]:
 def _of_text(text: str, field: str, most: int) -> Iterator[str]:
     if not text and field != "description":
         yield _BLANK
+    elif field == "sku" and text != text.strip():
+        yield "Must not begin or end with a space."
     if "\0" in text:
         yield "Null characters are not allowed."
     if len(text) > most:

@@ -21,6 +21,7 @@ from apps.catalog.entities import (
     product_keyset,
 )
 from framework.data import keysets, replica
+from framework.data.constraints import is_taken
 from framework.data.queries import CompiledQuery
 from framework.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 from framework.pages import Page
@@ -37,7 +38,7 @@ def get_product(product_id: int) -> Product:
     """Raises NotFound."""
     found = _BY_ID.run(product_id)
     if not found:
-        raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
+        raise _not_found(product_id)
     return Product._make(found[0])
 
 
@@ -78,8 +79,7 @@ def low_stock(limit: int) -> list[Product]:
 
 def create_product(draft: ProductDraft) -> Product:
     """Raises InvalidArgument with the bad fields, AlreadyExists when the SKU is taken."""
-    now = timezone.now()
-    row = models.Product(**draft._asdict(), created_at=now, updated_at=now)
+    row = _new_row(draft, timezone.now())
     validate(row)
     with _sku_is_free(draft.sku):
         row.save(force_insert=True)
@@ -87,28 +87,27 @@ def create_product(draft: ProductDraft) -> Product:
 
 
 def update_product(product_id: int, version: int, changes: ProductChanges) -> Product:
-    """Write the changes if the row still has that version.
+    """Write the changes, unless they would overwrite what was not yet there in the version that was read.
 
     Raises NotFound, Aborted for a stale version, InvalidArgument with the bad fields, AlreadyExists when the SKU
     is taken.
     """
-    row = models.Product.objects.filter(pk=product_id).first()
-    if row is None:
-        raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
     values = {name: value for name, value in changes._asdict().items() if value is not None}
-    for name, value in values.items():
-        setattr(row, name, value)
-    validate(row)
-    row.updated_at = timezone.now()
-    with _sku_is_free(row.sku):
-        written = models.Product.objects.filter(pk=product_id, version=version).update(
-            **values, version=F("version") + 1, updated_at=row.updated_at
-        )
-    if not written:
-        raise Aborted(
-            "The product was changed by somebody else: read it again, then try again.", reason="STALE_VERSION"
-        )
-    row.version = version + 1
+    with _sku_is_free(changes.sku or ""):
+        row = models.Product.objects.select_for_update().filter(pk=product_id).first()
+        if row is None:
+            raise _not_found(product_id)
+        is_stale = row.is_stale(version, stock="stock" in values)
+        for name, value in values.items():
+            setattr(row, name, value)
+        validate(row)
+        if is_stale:
+            raise Aborted(
+                "The product was changed by somebody else: read it again, then try again.", reason="STALE_VERSION"
+            )
+        row.version = row.edited_version = row.version + 1
+        row.updated_at = timezone.now()
+        row.save(update_fields=[*values, "version", "edited_version", "updated_at"])
     return _entity(row)
 
 
@@ -122,23 +121,19 @@ def upsert_products(drafts: Sequence[ProductDraft], columns: Sequence[str] = Pro
     with transaction.atomic():
         # Locked, so that nobody gives a product the version that it is about to get here; by id, as `reserve` does.
         found = models.Product.objects.filter(sku__in=[d.sku for d in drafts]).order_by("id").select_for_update()
-        known = dict(found.values_list("sku", "version"))
+        versions = {sku: version + 1 for sku, version in found.values_list("sku", "version")}
         models.Product.objects.bulk_create(
-            [
-                models.Product(**d._asdict(), created_at=now, updated_at=now, version=known.get(d.sku, 0) + 1)
-                for d in drafts
-            ],
+            [_new_row(draft, now, versions.get(draft.sku, 1)) for draft in drafts],
             update_conflicts=True,
             unique_fields=["sku"],
-            update_fields=[*(name for name in columns if name != "sku"), "version", "updated_at"],
+            update_fields=[*(name for name in columns if name != "sku"), "version", "edited_version", "updated_at"],
         )
 
 
 def draft_errors(draft: ProductDraft) -> dict[str, str]:
     """What is wrong with a draft, by field; empty when it can be written."""
-    now = timezone.now()
     try:
-        validate(models.Product(**draft._asdict(), created_at=now, updated_at=now))
+        validate(_new_row(draft, timezone.now()))
     except InvalidArgument as error:
         return error.fields
     return {}
@@ -181,7 +176,7 @@ def expired_keys(limit: int) -> list[str]:
 def take_stock(line: Line) -> bool:
     """Take it off the shelf if there is as much, in one statement; False when there is not, or it is not sold.
 
-    The version grows: an edit that was begun before must not write the old stock back.
+    The version grows, so that an edit of the stock that was begun before is refused.
     """
     rows = models.Product.objects.filter(pk=line.product_id, is_active=True, stock__gte=line.quantity)
     return bool(rows.update(stock=F("stock") - line.quantity, version=F("version") + 1))
@@ -192,13 +187,23 @@ def return_stock(line: Line) -> None:
     models.Product.objects.filter(pk=line.product_id).update(stock=F("stock") + line.quantity, version=F("version") + 1)
 
 
+def _not_found(product_id: int) -> NotFound:
+    return NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
+
+
+def _new_row(draft: ProductDraft, now: datetime, version: int = 1) -> models.Product:
+    return models.Product(**draft._asdict(), created_at=now, updated_at=now, version=version, edited_version=version)
+
+
 @contextmanager
 def _sku_is_free(sku: str) -> Iterator[None]:
-    """Only the database can tell without a race whether a SKU is taken; its refusal becomes AlreadyExists."""
+    """A transaction in which a SKU that is taken becomes AlreadyExists: only the database can tell without a race."""
     try:
         with transaction.atomic():
             yield
-    except IntegrityError:
+    except IntegrityError as error:
+        if not is_taken(error, models.Product, "sku"):
+            raise
         raise AlreadyExists(
             f"There is a product with the SKU {sku!r} already.",
             fields={"sku": "is taken"},
@@ -220,7 +225,7 @@ def _after(product_id: int, limit: int) -> list[Product]:
 
 def _entity(row: models.Product) -> Product:
     product = Product._make(getattr(row, name) for name in _COLUMNS)
-    return product._replace(price=product.price.quantize(_CENT))  # as it reads when it comes from the database
+    return product._replace(price=product.price.quantize(_CENT) + 0)  # as the database answers it; + 0 as of -0
 
 
 def _reservation(row: models.Reservation) -> Reservation:

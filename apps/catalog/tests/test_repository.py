@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from apps.catalog import models, repository
-from apps.catalog.entities import Product, ProductChanges, ProductDraft, ProductOrder, product_keyset
+from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, product_keyset
 from apps.catalog.tests.factories import CREATED, ProductFactory
 from framework import pages
 from framework.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
@@ -244,6 +244,9 @@ def test_a_created_product_is_returned_as_it_is_stored():
     ("changes", "fields"),
     [
         ({"sku": ""}, {"sku": "This field cannot be blank."}),
+        ({"sku": "S1  "}, {"sku": "Must not begin or end with a space."}),
+        ({"sku": "\tS1"}, {"sku": "Must not begin or end with a space."}),
+        ({"sku": " "}, {"sku": "Must not begin or end with a space."}),
         ({"sku": "a\0"}, {"sku": "Null characters are not allowed."}),
         ({"sku": "x" * 65}, {"sku": "Ensure this value has at most 64 characters (it has 65)."}),
         ({"name": "x" * 201}, {"name": "Ensure this value has at most 200 characters (it has 201)."}),
@@ -310,6 +313,66 @@ def test_a_stale_update_is_refused_and_not_lost(version):
 
     assert stale.value.reason == "STALE_VERSION"
     assert repository.get_product(product.id) == current
+
+
+def test_a_sale_is_in_the_way_of_an_edit_of_the_stock_and_of_no_other():
+    read = repository.create_product(DRAFT)
+    repository.take_stock(Line(read.id, 1))
+    repository.return_stock(Line(read.id, 1))
+    repository.take_stock(Line(read.id, 1))
+
+    with pytest.raises(Aborted):
+        repository.update_product(read.id, read.version, ProductChanges(name="New", stock=20))
+    changed = repository.update_product(read.id, read.version, ProductChanges(name="Chair"))
+    repository.take_stock(Line(read.id, 1))
+    for version in (read.version, changed.version - 1, changed.version + 2):
+        with pytest.raises(Aborted):
+            repository.update_product(read.id, version, ProductChanges(name="Stale"))
+    again = repository.update_product(read.id, changed.version, ProductChanges(description="Oak."))
+    final = repository.update_product(read.id, again.version, ProductChanges(stock=20))
+
+    assert (changed.name, changed.stock) == ("Chair", 2)
+    assert (again.name, again.description, again.stock) == ("Chair", "Oak.", 1)
+    assert (
+        repository.get_product(read.id)
+        == final
+        == again._replace(stock=20, version=again.version + 1, updated_at=final.updated_at)
+    )
+
+
+def test_an_import_makes_an_edit_stale():
+    read = repository.create_product(DRAFT)
+    repository.upsert_products([DRAFT._replace(name="New")])
+
+    with pytest.raises(Aborted):
+        repository.update_product(read.id, read.version, ProductChanges(name="Chair"))
+
+    assert repository.get_product(read.id).name == "New"
+
+
+@pytest.mark.parametrize("violation", [{"stock": -1}, {"description": None}])
+def test_only_a_taken_sku_is_told_as_one(violation, monkeypatch):
+    product = repository.create_product(DRAFT)
+    monkeypatch.setattr(repository, "validate", lambda row: None)
+
+    with pytest.raises(IntegrityError):
+        repository.create_product(DRAFT._replace(sku="OAK-2", **violation))
+
+    assert repository.list_products().items == [product]
+
+
+@pytest.mark.parametrize("field", ["sku", "name", "description", "price", "currency", "stock"])
+def test_a_null_is_refused_at_its_field(field):
+    assert refused_fields(repository.create_product, DRAFT._replace(**{field: None})) == {
+        field: "This field cannot be null."
+    }
+    assert not models.Product.objects.exists()
+
+
+def test_a_price_is_never_less_than_nothing():
+    product = repository.create_product(DRAFT._replace(price=Decimal("-0")))
+
+    assert str(product.price) == str(repository.get_product(product.id).price) == "0.00"
 
 
 @pytest.mark.django_db(transaction=True)
