@@ -1,6 +1,7 @@
 """Which constraint the database refused a row for."""
 
 import re
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Model, UniqueConstraint
@@ -12,11 +13,16 @@ def is_taken(error: IntegrityError, model: type[Model], *fields: str) -> bool:
     Only the database can tell without a race. Any other violation (a null, a check) is an error of the code, and must
     not be told to a client as a value that is taken.
     """
-    table, columns = model._meta.db_table, [model._meta.get_field(name).column for name in fields]  # type: ignore[union-attr]
-    cause = error.__cause__
+    table, columns = model._meta.db_table, [_column(model, name) for name in fields]
+    cause: Any = error.__cause__
     if hasattr(cause, "diag"):  # PostgreSQL
         return _names(model, fields, f"{table}_{'_'.join(columns)}", str(cause.diag.constraint_name))
     return str(cause) == f"UNIQUE constraint failed: {', '.join(f'{table}.{column}' for column in columns)}"
+
+
+def _column(model: type[Model], name: str) -> str:
+    field: Any = model._meta.get_field(name)
+    return str(field.column)
 
 
 def _names(model: type[Model], fields: tuple[str, ...], stem: str, name: str) -> bool:
