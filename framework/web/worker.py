@@ -5,7 +5,7 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from framework.context import call
+from framework import context
 
 
 class Worker(ThreadWorker):
@@ -22,7 +22,7 @@ class Worker(ThreadWorker):
         super().enqueue_req(conn)
 
     def handle(self, conn: TConn) -> Any:
-        call.queued(time.monotonic() - conn.queued_at)
+        context.arrive(time.monotonic() - conn.queued_at)
         return super().handle(conn)
 
     def set_accept_enabled(self, enabled: bool) -> None:

@@ -14,7 +14,7 @@ from django.urls import resolve
 
 from apps.accounts import repository
 from apps.accounts.tests.factories import UserFactory
-from framework.context import call
+from framework import context
 from framework.graphql.rate import RateLimit
 from framework.web import worker as web_worker
 
@@ -66,7 +66,7 @@ def test_an_answer_is_not_cached(client):
 
 def test_a_cookie_needs_the_token(client):
     user = UserFactory()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
 
     refused = post(client)
     assert (refused.status_code, code(refused)) == (403, "FORBIDDEN")
@@ -75,7 +75,7 @@ def test_a_cookie_needs_the_token(client):
 
 
 def test_a_page_of_another_origin_is_refused_with_the_token(client):
-    client.force_login(UserFactory(), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(UserFactory())
     token = client.get("/graphql", {"query": "{ csrfToken }"}).json()["data"]["csrfToken"]
 
     assert post(client, **{"X-CSRFToken": token, "Origin": "https://evil.example"}).status_code == 403
@@ -141,7 +141,7 @@ def test_an_operation_that_runs_too_long_ends_with_one_error(graphql, monkeypatc
 
     def slow(_):
         time.sleep(0.1)
-        call.check_deadline()
+        context.check_deadline()
 
     monkeypatch.setattr(repository, "get_user", slow)
 
@@ -150,17 +150,17 @@ def test_an_operation_that_runs_too_long_ends_with_one_error(graphql, monkeypatc
 
 def test_the_wait_for_a_thread_is_part_of_a_requests_time(graphql, settings):
     app = graphql().login(UserFactory())
-    call.queued(settings.GRAPHQL_TIMEOUT + 1)
+    context.arrive(settings.GRAPHQL_TIMEOUT + 1)
     try:
         assert app.error("{ me { id } }")["code"] == "DEADLINE_EXCEEDED"
     finally:
-        call.queued(0)
+        context.arrive(0)
 
 
 def test_a_worker_says_how_long_a_request_waited_for_a_thread(monkeypatch):
     clock, waited = iter((100.0, 102.5)), []
     monkeypatch.setattr(web_worker, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(web_worker, "call", SimpleNamespace(queued=waited.append))
+    monkeypatch.setattr(web_worker, "context", SimpleNamespace(arrive=waited.append))
     for name in ("enqueue_req", "handle"):
         monkeypatch.setattr(web_worker.ThreadWorker, name, lambda self, conn: None)
     worker, connection = web_worker.Worker.__new__(web_worker.Worker), SimpleNamespace()
@@ -206,8 +206,8 @@ def test_every_log_line_has_the_request_id_and_json_is_json(log_format):
 import logging, sys
 from framework.observe import logs
 logs.configure({log_format!r}, "INFO")
-from framework.context import call
-call.start("request-1")
+from framework import context
+context.begin("test", request_id="request-1")
 logging.getLogger("somebody.else").warning("said %s", "something")
 import structlog
 structlog.get_logger("ours").info("event", number=1)
