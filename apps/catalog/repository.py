@@ -34,6 +34,10 @@ _BY_IDS = CompiledQuery(lambda ids: models.Product.objects.filter(pk__any_of=ids
 _CENT = Decimal("0.01")
 
 
+class KeyUsed(Exception):
+    """There is a reservation under this key already."""
+
+
 def get_product(product_id: int) -> Product:
     """Raises NotFound."""
     found = _BY_ID.run(product_id)
@@ -141,25 +145,27 @@ def draft_errors(draft: ProductDraft) -> dict[str, str]:
 
 def find_reservation(key: str, *, lock: bool = False) -> Reservation | None:
     """The reservation under a key; with `lock`, nobody else changes it before the transaction ends."""
-    rows = models.Reservation.objects.filter(key=key)
-    row = (rows.select_for_update() if lock else rows).first()
-    return None if row is None else _reservation(row)
+    rows = models.Reservation.objects.filter(key=key).order_by("lines__product_id")
+    rows = rows.select_for_update(of=("self",)) if lock else rows
+    found = list(rows.values_list("key", "status", "expires_at", "lines__product_id", "lines__quantity"))
+    if not found:
+        return None
+    lines = tuple(Line(product_id, quantity) for *_, product_id, quantity in found if product_id is not None)
+    return Reservation(key, ReservationStatus(found[0][1]), lines, found[0][2])
 
 
-def add_reservation(key: str, status: ReservationStatus, lines: Sequence[Line], expires_at: datetime) -> bool:
-    """Write a new reservation; False when the key is taken. Touches no stock."""
+def add_reservation(key: str, status: ReservationStatus, lines: Sequence[Line], expires_at: datetime) -> None:
+    """Write a new reservation. Touches no stock. Raises KeyUsed, which has to end the caller's transaction."""
     try:
-        with transaction.atomic():
-            reservation_id = models.Reservation.objects.create(key=key, status=status, expires_at=expires_at).pk
-    except IntegrityError:
-        return False
-    models.ReservationLine.objects.bulk_create(
-        [
-            models.ReservationLine(reservation_id=reservation_id, product_id=line.product_id, quantity=line.quantity)
-            for line in lines
-        ]
-    )
-    return True
+        reservation_id = models.Reservation.objects.create(key=key, status=status, expires_at=expires_at).pk
+    except IntegrityError as error:
+        if not is_taken(error, models.Reservation, "key"):
+            raise
+        raise KeyUsed from None
+    if lines:
+        models.ReservationLine.objects.bulk_create(
+            models.ReservationLine(reservation_id=reservation_id, **line._asdict()) for line in lines
+        )
 
 
 def set_reservation_status(key: str, status: ReservationStatus, expires_at: datetime | None = None) -> None:
@@ -226,8 +232,3 @@ def _after(product_id: int, limit: int) -> list[Product]:
 def _entity(row: models.Product) -> Product:
     product = Product._make(getattr(row, name) for name in _COLUMNS)
     return product._replace(price=product.price.quantize(_CENT) + 0)  # as the database answers it; + 0 as of -0
-
-
-def _reservation(row: models.Reservation) -> Reservation:
-    lines = row.lines.order_by("product_id").values_list("product_id", "quantity")
-    return Reservation(row.key, ReservationStatus(row.status), tuple(map(Line._make, lines)), row.expires_at)

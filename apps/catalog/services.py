@@ -1,5 +1,6 @@
 """The catalog's rules: one function a use case, each decides whether the actor may."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -49,10 +50,11 @@ def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservati
     """
     wanted = _checked(key, lines, seconds)
     expires_at = timezone.now() + timedelta(seconds=seconds)
+    with contextlib.suppress(repository.KeyUsed), transaction.atomic(durable=True):
+        repository.add_reservation(key, ReservationStatus.HELD, wanted, expires_at)
+        _take(wanted)
+        return Reservation(key, ReservationStatus.HELD, wanted, expires_at)
     with transaction.atomic(durable=True):
-        if repository.add_reservation(key, ReservationStatus.HELD, wanted, expires_at):
-            _take(wanted)
-            return Reservation(key, ReservationStatus.HELD, wanted, expires_at)
         found = _existing(key, wanted)
         if found.status is ReservationStatus.EXPIRED:
             _take(wanted)
@@ -84,10 +86,11 @@ def release(key: str) -> Reservation:
     A key that is not known yet is released too: the `reserve` it belongs to may still be on its way.
     """
     _check_key(key)
+    now = timezone.now()
+    with contextlib.suppress(repository.KeyUsed), transaction.atomic(durable=True):
+        repository.add_reservation(key, ReservationStatus.RELEASED, (), now)
+        return Reservation(key, ReservationStatus.RELEASED, (), now)
     with transaction.atomic(durable=True):
-        now = timezone.now()
-        if repository.add_reservation(key, ReservationStatus.RELEASED, (), now):
-            return Reservation(key, ReservationStatus.RELEASED, (), now)
         return _give_back(key, ReservationStatus.RELEASED)
 
 

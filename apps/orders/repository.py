@@ -5,14 +5,15 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db import IntegrityError
+from django.db.models import Case, QuerySet, Value, When
 from django.utils import timezone
 
 from apps.orders import models
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
 from framework.actor import Actor
 from framework.data import keysets
+from framework.data.constraints import is_taken
 from framework.data.queries import CompiledQuery
 from framework.errors import NotFound
 from framework.pages import Page
@@ -26,6 +27,10 @@ _LINES = CompiledQuery(
     )
 )
 KEYS_KEPT = timedelta(hours=24)
+
+
+class KeyUsed(Exception):
+    """The customer has made an order under this key already."""
 
 
 def get_order(order_id: int) -> Order:
@@ -62,24 +67,48 @@ def find_by_key(customer_id: int, key: str) -> tuple[Order, str] | None:
     return None if row is None else (_order(row[1:]), row[0])
 
 
-def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines: Iterable[Line]) -> Order | None:
-    """Write a pending order; None when the customer has used the key already."""
+def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines: Iterable[Line]) -> Order:
+    """Write a pending order. Raises KeyUsed, which has to end the caller's transaction."""
     now = timezone.now()
     try:
-        with transaction.atomic():
-            order_id = models.Order.objects.create(
-                customer_id=customer_id,
-                status=OrderStatus.PENDING,
-                key=key,
-                fingerprint=fingerprint,
-                created_at=now,
-                updated_at=now,
-            ).pk
-    except IntegrityError:
-        return None
+        order_id = models.Order.objects.create(
+            customer_id=customer_id,
+            status=OrderStatus.PENDING,
+            key=key,
+            fingerprint=fingerprint,
+            created_at=now,
+            updated_at=now,
+        ).pk
+    except IntegrityError as error:
+        if not is_taken(error, models.Order, "customer_id", "key"):
+            raise
+        raise KeyUsed from None
     models.OrderLine.objects.bulk_create(models.OrderLine(order_id=order_id, **line._asdict()) for line in lines)
     _note(order_id, "", OrderStatus.PENDING, actor, "")
     return Order(order_id, customer_id, OrderStatus.PENDING, Decimal("0.00"), "", "", now, now)
+
+
+def place(
+    order: Order, total: Decimal, currency: str, bought: Mapping[int, tuple[str, Decimal]], actor: Actor
+) -> Order | None:
+    """Make a pending order a placed one, with what each product is called and costs now; None if it is not pending.
+
+    Needs a transaction, in which it keeps others out of the order.
+    """
+    values: dict[str, Any] = {
+        "status": OrderStatus.PLACED,
+        "total": total,
+        "currency": currency,
+        "updated_at": timezone.now(),
+    }
+    if not models.Order.objects.filter(pk=order.id, status=OrderStatus.PENDING).update(**values):
+        return None
+    models.OrderLine.objects.filter(order_id=order.id).update(
+        name=Case(*(When(product_id=key, then=Value(name)) for key, (name, _) in bought.items())),
+        unit_price=Case(*(When(product_id=key, then=Value(price)) for key, (_, price) in bought.items())),
+    )
+    _note(order.id, OrderStatus.PENDING, OrderStatus.PLACED, actor, "")
+    return order._replace(**values)
 
 
 def move(
@@ -99,15 +128,6 @@ def move(
     row.save(update_fields=["status", "reason", "updated_at"])
     _note(order_id, source, target, actor, reason)
     return _entity(row)
-
-
-def set_prices(order_id: int, total: Decimal, currency: str, bought: Mapping[int, tuple[str, Decimal]]) -> None:
-    """Write down what each product is called and costs at the time of the order, and what that makes."""
-    rows = list(models.OrderLine.objects.filter(order_id=order_id))
-    for row in rows:
-        row.name, row.unit_price = bought[row.product_id]
-    models.OrderLine.objects.bulk_update(rows, ["name", "unit_price"])
-    models.Order.objects.filter(pk=order_id).update(total=total, currency=currency)
 
 
 def forget_keys() -> int:

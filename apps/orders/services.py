@@ -6,7 +6,7 @@ id: whatever is cut short is done again by a task, and has its effect once.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from django.db import transaction
@@ -23,6 +23,7 @@ from framework.errors import (
     Unavailable,
 )
 from framework.pages import Page
+from framework.queue import table as queue
 
 log = structlog.get_logger("orders")
 
@@ -39,13 +40,15 @@ def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
     customer_id = _customer(actor)
     wanted = rules.checked_lines(lines, key)
     fingerprint = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
-    with transaction.atomic(durable=True):
-        order = repository.add_order(actor, customer_id, key, fingerprint, wanted)
-        if order is not None:
-            tasks.complete_order.apply_async((order.id,), countdown=COMPLETE_AFTER)
-    if order is None:
+    try:
+        with transaction.atomic(durable=True):
+            order = repository.add_order(actor, customer_id, key, fingerprint, wanted)
+            tasks.complete_order.apply_async(
+                (order.id,), task_id=tasks.completion_id(order.id), countdown=COMPLETE_AFTER
+            )
+    except repository.KeyUsed:
         return _same_order(customer_id, key, fingerprint)
-    return _complete_now(order)
+    return _complete_now(order, lambda: _complete(order, wanted))
 
 
 def complete_order(order_id: int) -> Order:
@@ -56,17 +59,7 @@ def complete_order(order_id: int) -> Order:
     order = repository.get_order(order_id)
     if order.status is not OrderStatus.PENDING:
         return order
-    lines = [catalog.Line(line.product_id, line.quantity) for line in repository.get_lines([order_id])[order_id]]
-    products = catalog.get_products([line.product_id for line in lines])
-    problem = rules.problem(lines, products)
-    if problem:
-        return _reject(order_id, problem)
-    try:
-        catalog.reserve(rules.stock_key(order_id), lines)
-        catalog.commit(rules.stock_key(order_id))
-    except FailedPrecondition as refused:
-        return _reject(order_id, refused.message)
-    return _place(order_id, lines, products)
+    return _complete(order, repository.get_lines([order_id])[order_id])
 
 
 def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
@@ -127,14 +120,15 @@ def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
     order, asked_for = found
     if asked_for != fingerprint:
         raise AlreadyExists("The key was used for another order.", fields={"key": "was used"}, reason="KEY_REUSED")
-    return _complete_now(order)
+    return _complete_now(order, lambda: complete_order(order.id))
 
 
-def _complete_now(order: Order) -> Order:
+def _complete_now(order: Order, complete: Callable[[], Order]) -> Order:
     """What becomes of the order if the catalog says so at once; else it stays pending, and the task goes on."""
     try:
         with context.within(ANSWER_WITHIN - context.age()):
-            return complete_order(order.id)
+            context.check_deadline()
+            return complete()
     except (Unavailable, DeadlineExceeded) as error:
         log.warning("left pending", order=order.id, error=error.message)
     except Exception:  # the order stands, so the answer is no error, whatever keeps it from being completed now
@@ -142,18 +136,34 @@ def _complete_now(order: Order) -> Order:
     return order
 
 
-def _place(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Order:
+def _complete(order: Order, wanted: Sequence[rules.Wanted]) -> Order:
+    lines = [catalog.Line(line.product_id, line.quantity) for line in wanted]
+    products = catalog.get_products([line.product_id for line in lines])
+    problem = rules.problem(lines, products)
+    if problem:
+        return _reject(order.id, problem)
+    try:
+        catalog.reserve(rules.stock_key(order.id), lines)
+        catalog.commit(rules.stock_key(order.id))
+    except FailedPrecondition as refused:
+        return _reject(order.id, refused.message)
+    return _place(order, lines, products)
+
+
+def _place(order: Order, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Order:
     bought = {product.id: (product.name, product.price) for product in products.values()}
     currency = products[lines[0].product_id].currency
     with transaction.atomic(durable=True):
-        if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.PLACED, SYSTEM):
-            repository.set_prices(order_id, rules.total(lines, products), currency, bought)
-            tasks.send_confirmation.delay(order_id)
-        order = repository.get_order(order_id)
-        if order.status is OrderStatus.CANCELLED:
+        placed = repository.place(order, rules.total(lines, products), currency, bought, SYSTEM)
+        if placed:
+            tasks.send_confirmation.delay(order.id)
+            _end_completion(order.id)
+            return placed
+        found = repository.get_order(order.id)
+        if found.status is OrderStatus.CANCELLED:
             # Cancelled while the stock was being taken: what was released then may have been taken after.
-            tasks.release_stock.delay(order_id)
-        return order
+            tasks.release_stock.delay(order.id)
+        return found
 
 
 def _reject(order_id: int, reason: str) -> Order:
@@ -161,4 +171,10 @@ def _reject(order_id: int, reason: str) -> Order:
         rejected = repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.REJECTED, SYSTEM, reason)
         if rejected:
             tasks.release_stock.delay(order_id)
+            _end_completion(order_id)
         return rejected or repository.get_order(order_id)
+
+
+def _end_completion(order_id: int) -> None:
+    """Take the task that would complete the order out of the queue, in the transaction that leaves it nothing to do."""
+    queue.finish(tasks.completion_id(order_id))
