@@ -45,6 +45,7 @@ class Product(models.Model):
             models.Index(fields=["is_active", "name", "id"], name="catalog_product_by_name"),
             models.Index(fields=["is_active", "price", "id"], name="catalog_product_by_price"),
             models.Index(fields=["is_active", "created_at", "id"], name="catalog_product_by_created"),
+            models.Index(fields=["stock", "id"], name="catalog_product_scarce", condition=models.Q(is_active=True)),
         ]
 
     def __str__(self) -> str:
@@ -73,7 +74,12 @@ class Reservation(models.Model):
                 fields=["expires_at"],
                 name="catalog_reservation_to_expire",
                 condition=models.Q(status=Status.HELD.value),
-            )
+            ),
+            models.Index(
+                fields=["created_at"],
+                name="catalog_reservation_ended",
+                condition=~models.Q(status=Status.HELD.value),
+            ),
         ]
 
     def __str__(self) -> str:

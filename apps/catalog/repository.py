@@ -6,10 +6,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.utils import timezone
 
-from apps.catalog import models
+from apps.catalog import models, rules
 from apps.catalog.entities import (
     Line,
     Product,
@@ -57,14 +57,15 @@ def list_products(
 ) -> Page[Product]:
     """One page of the products that are sold. Raises InvalidArgument for a bad page size, token or search."""
     keyset = product_keyset(order_by, search)
-    rows = _sold(search)
-    return keysets.fetch(rows, Product, keyset, first=first, after=after, compiled=rows is _SOLD)
+    if search:
+        return keysets.fetch_matching(_SOLD, _matching(search), Product, keyset, first=first, after=after)
+    return keysets.fetch(_SOLD, Product, keyset, first=first, after=after, compiled=True)
 
 
 @replica.reads_replica
 def count_products(*, search: str = "") -> int:
     """How many products `list_products` goes through, as `keysets.count` counts. Raises InvalidArgument."""
-    return keysets.count(_sold(search))
+    return keysets.count(_SOLD.filter(_matching(search)) if search else _SOLD)
 
 
 def iterate_products(*, chunk_size: int = 500) -> Iterator[list[Product]]:
@@ -179,6 +180,15 @@ def expired_keys(limit: int) -> list[str]:
     return list(rows.order_by("expires_at").values_list("key", flat=True)[:limit])
 
 
+def thin_reservations(older_than: datetime, limit: int) -> int:
+    """Delete the oldest reservations that were made before this and are no longer held; returns how many."""
+    ended = models.Reservation.objects.exclude(status=ReservationStatus.HELD).filter(created_at__lt=older_than)
+    with transaction.atomic():
+        ids = list(ended.order_by("created_at").values_list("pk", flat=True)[:limit])
+        models.Reservation.objects.filter(pk__in=ids).delete()
+    return len(ids)
+
+
 def take_stock(line: Line) -> bool:
     """Take it off the shelf if there is as much, in one statement; False when there is not, or it is not sold.
 
@@ -217,10 +227,13 @@ def _sku_is_free(sku: str) -> Iterator[None]:
         ) from None
 
 
-def _sold(search: str) -> QuerySet[models.Product]:
-    if "\0" in search or len(search) > 200:
-        raise InvalidArgument("This cannot be searched for.", fields={"search": "200 characters at most, none NUL"})
-    return _SOLD.filter(Q(name__icontains=search) | Q(sku__icontains=search)) if search else _SOLD
+def _matching(search: str) -> Q:
+    """Names and SKUs that hold the text; or, if it is too short for the index, words that begin with it."""
+    rules.check_search(search)
+    if rules.is_short(search):
+        begins = Q(name__istartswith=search) | Q(sku__istartswith=search)
+        return begins | Q(name__icontains=f" {search}") | Q(sku__icontains=f" {search}")
+    return Q(name__icontains=search) | Q(sku__icontains=search)
 
 
 @replica.reads_replica

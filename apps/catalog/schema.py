@@ -37,7 +37,10 @@ class Query(graphene.ObjectType):
         description="What is sold.",
         first=graphene.Int(default_value=20),
         after=graphene.String(default_value=""),
-        search=graphene.String(default_value="", description="Part of a name or SKU, in any case."),
+        search=graphene.String(
+            default_value="",
+            description="Part of a name or SKU, in any case; one or two letters find words that begin with them.",
+        ),
         order_by=ProductOrder(default_value=catalog.ProductOrder.NAME, required=True),
     )
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.catalog import repository
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, Reservation, ReservationStatus
 from framework.actor import Actor, require, staff
-from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable
 
 MAX_LINES = 100  # of one reservation
 MAX_QUANTITY = 10_000  # of one line
@@ -130,8 +130,7 @@ def _take(lines: Sequence[Line]) -> None:
 
 
 def _existing(key: str, wanted: tuple[Line, ...]) -> Reservation:
-    found = repository.find_reservation(key, lock=True)
-    assert found is not None  # its key was taken, and reservations are never deleted
+    found = _found(key)
     if found.status is ReservationStatus.RELEASED:
         raise FailedPrecondition("The reservation was released.", reason="RESERVATION_GONE")
     if found.lines != wanted:
@@ -139,9 +138,15 @@ def _existing(key: str, wanted: tuple[Line, ...]) -> Reservation:
     return found
 
 
-def _give_back(key: str, status: ReservationStatus) -> Reservation:
+def _found(key: str) -> Reservation:
     found = repository.find_reservation(key, lock=True)
-    assert found is not None
+    if found is None:  # it was there, and was old enough to be deleted in this very moment
+        raise Unavailable("Try again.", reason="KEY_FORGOTTEN")
+    return found
+
+
+def _give_back(key: str, status: ReservationStatus) -> Reservation:
+    found = _found(key)
     if found.status in (ReservationStatus.HELD, ReservationStatus.COMMITTED):
         for line in found.lines:
             repository.return_stock(line)

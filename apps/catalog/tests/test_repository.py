@@ -13,6 +13,7 @@ from apps.catalog import models, repository
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, product_keyset
 from apps.catalog.tests.factories import CREATED, ProductFactory
 from framework import pages
+from framework.data import keysets
 from framework.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
 
 pytestmark = pytest.mark.django_db
@@ -157,7 +158,7 @@ def test_search_takes_wildcards_and_quotes_as_they_are(wildcard):
     ProductFactory(name="Plain")
     ProductFactory(name=f"50{wildcard}x")
 
-    assert names(wildcard) == names(f"0{wildcard}X") == [f"50{wildcard}x"]
+    assert names(f"50{wildcard}") == names(f"0{wildcard}X") == [f"50{wildcard}x"]
 
 
 @pytest.mark.parametrize("search", ["\0", "oak\0", "x" * 201])
@@ -166,6 +167,33 @@ def test_what_cannot_be_searched_for_is_refused(search):
 
     assert refused_fields(repository.list_products, search=search) == expected
     assert refused_fields(repository.count_products, search=search) == expected
+
+
+def test_one_or_two_letters_find_words_that_begin_with_them():
+    ProductFactory(name="Oak Chair", sku="CH-1")
+    ProductFactory(name="Soak", sku="a oa")
+    ProductFactory(name="Toad", sku="X-OA")
+
+    assert names("oa") == names("OA") == ["Oak Chair", "Soak"]
+    assert names("c") == ["Oak Chair"]
+    assert repository.count_products(search="oa") == 2
+
+
+@pytest.mark.parametrize("search", ["%", "--", " ", "_", "\u2026"])
+def test_a_search_needs_a_letter_or_a_digit(search):
+    assert refused_fields(repository.list_products, search=search) == {"search": "needs a letter or a digit"}
+
+
+@pytest.mark.parametrize("order_by", ProductOrder)
+@pytest.mark.parametrize("near", [1, 3, 1000])
+def test_pages_of_a_search_are_complete_wherever_the_matches_are(order_by, near, monkeypatch):
+    monkeypatch.setattr(keysets, "NEAR", near)
+    for number in range(18):
+        ProductFactory(name=f"{'Elm' if number % 3 or number < 9 else 'Oak'} {number % 2}", price=number % 4)
+    every = [product for product in all_pages(order_by, 500) if "Oak" in product.name]
+
+    assert len(every) == 3
+    assert all_pages(order_by, 2, search="oak") == every
 
 
 def test_pages_of_a_search_hold_what_matches():
