@@ -15,7 +15,8 @@ def create(apps: Any, schema_editor: Any) -> None:
     for index, column in INDEXES.items():
         schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")  # invalid, if an earlier try was cut short
         schema_editor.execute(
-            f"CREATE INDEX CONCURRENTLY {index} ON catalog_product USING gin (upper({column}) gin_trgm_ops)"
+            f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index}"
+            f" ON catalog_product USING gin (upper({column}) gin_trgm_ops)"
         )
 
 

@@ -227,9 +227,8 @@ def test_what_ended_long_ago_is_deleted_in_small_transactions(product, monkeypat
 def test_a_batch_deletes_the_oldest_and_no_more_than_it_may(product, django_assert_max_num_queries):
     for number in range(5):
         services.release(f"k{number}")
-        models.Reservation.objects.filter(key=f"k{number}").update(
-            created_at=timezone.now() - timedelta(days=5 - number)
-        )
+        made = timezone.now() - timedelta(days=5 - number)
+        models.Reservation.objects.filter(key=f"k{number}").update(created_at=made)
 
     with django_assert_max_num_queries(6):
         assert repository.thin_reservations(timezone.now() - timedelta(days=2), 2) == 2

@@ -29,7 +29,5 @@ def test_an_extension_that_the_role_may_not_create_is_named_with_the_cure():
 
 
 def test_an_extension_that_the_server_does_not_have_is_named_with_the_cure():
-    with pytest.raises(
-        ImproperlyConfigured, match=r"extension no_such, for a test, cannot be created: .*not available"
-    ):
+    with pytest.raises(ImproperlyConfigured, match=r"extension no_such, .* cannot be created: .*not available"):
         require_extension(connection, "no_such", purpose="a test")
