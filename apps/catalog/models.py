@@ -40,12 +40,12 @@ class Product(models.Model):
             models.CheckConstraint(condition=models.Q(stock__gte=0), name="catalog_product_stock_not_negative"),
             models.CheckConstraint(condition=models.Q(price__gte=0), name="catalog_product_price_not_negative"),
         ]
-        # Each order a list can have, with the id as tie-breaker, among what is sold.
+        # Each order a list can have, with the id as tie-breaker, among what is sold. None knows the stock: a sale
+        # would have to write all of them.
         indexes = [
             models.Index(fields=["is_active", "name", "id"], name="catalog_product_by_name"),
             models.Index(fields=["is_active", "price", "id"], name="catalog_product_by_price"),
             models.Index(fields=["is_active", "created_at", "id"], name="catalog_product_by_created"),
-            models.Index(fields=["stock", "id"], name="catalog_product_scarce", condition=models.Q(is_active=True)),
         ]
 
     def __str__(self) -> str:

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ('updated_at', models.DateTimeField(editable=False)),
             ],
             options={
-                'indexes': [models.Index(fields=['is_active', 'name', 'id'], name='catalog_product_by_name'), models.Index(fields=['is_active', 'price', 'id'], name='catalog_product_by_price'), models.Index(fields=['is_active', 'created_at', 'id'], name='catalog_product_by_created'), models.Index(condition=models.Q(('is_active', True)), fields=['stock', 'id'], name='catalog_product_scarce')],
+                'indexes': [models.Index(fields=['is_active', 'name', 'id'], name='catalog_product_by_name'), models.Index(fields=['is_active', 'price', 'id'], name='catalog_product_by_price'), models.Index(fields=['is_active', 'created_at', 'id'], name='catalog_product_by_created')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('stock__gte', 0)), name='catalog_product_stock_not_negative'), models.CheckConstraint(condition=models.Q(('price__gte', 0)), name='catalog_product_price_not_negative')],
             },
         ),

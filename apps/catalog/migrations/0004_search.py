@@ -8,7 +8,10 @@ INDEXES = {"catalog_product_name_trgm": "name", "catalog_product_sku_trgm": "sku
 
 
 def create(apps: Any, schema_editor: Any) -> None:
-    """Index what `icontains` compares, for any part of it. SQLite searches without an index."""
+    """Index what `icontains` compares, for any part of it. SQLite searches without an index.
+
+    Without `fastupdate`, as each search would read all that was written since the last vacuum.
+    """
     if schema_editor.connection.vendor != "postgresql":
         return
     require_extension(schema_editor.connection, "pg_trgm", purpose="the search for products")
@@ -16,7 +19,7 @@ def create(apps: Any, schema_editor: Any) -> None:
         schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index}")  # invalid, if an earlier try was cut short
         schema_editor.execute(
             f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index}"
-            f" ON catalog_product USING gin (upper({column}) gin_trgm_ops)"
+            f" ON catalog_product USING gin (upper({column}) gin_trgm_ops) WITH (fastupdate = off)"
         )
 
 
