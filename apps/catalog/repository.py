@@ -20,10 +20,11 @@ from apps.catalog.entities import (
     ReservationStatus,
     product_keyset,
 )
+from framework.changes import given
 from framework.data import keysets, replica
 from framework.data.constraints import is_taken
 from framework.data.queries import CompiledQuery
-from framework.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
+from framework.errors import InvalidArgument
 from framework.pages import Page
 from framework.validation import validate
 
@@ -42,7 +43,7 @@ def get_product(product_id: int) -> Product:
     """Raises NotFound."""
     found = _BY_ID.run(product_id)
     if not found:
-        raise _not_found(product_id)
+        raise rules.not_found(product_id)
     return Product._make(found[0])
 
 
@@ -97,19 +98,17 @@ def update_product(product_id: int, version: int, changes: ProductChanges) -> Pr
     Raises NotFound, Aborted for a stale version, InvalidArgument with the bad fields, AlreadyExists when the SKU
     is taken.
     """
-    values = {name: value for name, value in changes._asdict().items() if value is not None}
-    with _sku_is_free(changes.sku or ""):
+    values = given(changes)
+    with _sku_is_free(values.get("sku", "")):
         row = models.Product.objects.select_for_update().filter(pk=product_id).first()
         if row is None:
-            raise _not_found(product_id)
+            raise rules.not_found(product_id)
         is_stale = row.is_stale(version, stock="stock" in values)
         for name, value in values.items():
             setattr(row, name, value)
         validate(row)
         if is_stale:
-            raise Aborted(
-                "The product was changed by somebody else: read it again, then try again.", reason="STALE_VERSION"
-            )
+            raise rules.stale()
         row.version = row.edited_version = row.version + 1
         row.updated_at = timezone.now()
         row.save(update_fields=[*values, "version", "edited_version", "updated_at"])
@@ -203,10 +202,6 @@ def return_stock(line: Line) -> None:
     models.Product.objects.filter(pk=line.product_id).update(stock=F("stock") + line.quantity, version=F("version") + 1)
 
 
-def _not_found(product_id: int) -> NotFound:
-    return NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
-
-
 def _new_row(draft: ProductDraft, now: datetime, version: int = 1) -> models.Product:
     return models.Product(**draft._asdict(), created_at=now, updated_at=now, version=version, edited_version=version)
 
@@ -220,11 +215,7 @@ def _sku_is_free(sku: str) -> Iterator[None]:
     except IntegrityError as error:
         if not is_taken(error, models.Product, "sku"):
             raise
-        raise AlreadyExists(
-            f"There is a product with the SKU {sku!r} already.",
-            fields={"sku": "is taken"},
-            reason="SKU_TAKEN",
-        ) from None
+        raise rules.sku_taken(sku) from None
 
 
 def _matching(search: str) -> Q:

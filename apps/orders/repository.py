@@ -9,13 +9,12 @@ from django.db import IntegrityError
 from django.db.models import Case, QuerySet, Value, When
 from django.utils import timezone
 
-from apps.orders import models
-from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+from apps.orders import models, rules
+from apps.orders.entities import Line, Order, OrderLine, OrderStatus, Total, orders_keyset
 from framework.actor import Actor
 from framework.data import keysets
 from framework.data.constraints import is_taken
 from framework.data.queries import CompiledQuery
-from framework.errors import NotFound
 from framework.pages import Page
 
 _LINE_COLUMNS = ("product_id", "name", "unit_price", "order__currency", "quantity")
@@ -37,8 +36,18 @@ def get_order(order_id: int) -> Order:
     """Raises NotFound."""
     row = models.Order.objects.filter(pk=order_id).values_list(*Order._fields).first()
     if row is None:
-        raise not_found(order_id)
+        raise rules.not_found(order_id)
     return _order(row)
+
+
+def get_expected(order_id: int) -> tuple[Order, Total | None]:
+    """The order, and the total that its customer expects, if any. Raises NotFound."""
+    rows = models.Order.objects.filter(pk=order_id)
+    row = rows.values_list("expected_total", "expected_currency", *Order._fields).first()
+    if row is None:
+        raise rules.not_found(order_id)
+    amount, currency, *order = row
+    return _order(order), None if amount is None else Total(amount, currency)
 
 
 def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
@@ -67,15 +76,20 @@ def find_by_key(customer_id: int, key: str) -> tuple[Order, str] | None:
     return None if row is None else (_order(row[1:]), row[0])
 
 
-def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines: Iterable[Line]) -> Order:
+def add_order(
+    actor: Actor, customer_id: int, key: str, fingerprint: str, lines: Iterable[Line], expected: Total | None = None
+) -> Order:
     """Write a pending order. Raises KeyUsed, which has to end the caller's transaction."""
     now = timezone.now()
+    amount, currency = expected or (None, "")
     try:
         order_id = models.Order.objects.create(
             customer_id=customer_id,
             status=OrderStatus.PENDING,
             key=key,
             fingerprint=fingerprint,
+            expected_total=amount,
+            expected_currency=currency,
             created_at=now,
             updated_at=now,
         ).pk
@@ -88,26 +102,30 @@ def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines:
     return Order(order_id, customer_id, OrderStatus.PENDING, Decimal("0.00"), "", "", now, now)
 
 
-def place(
-    order: Order, total: Decimal, currency: str, bought: Mapping[int, tuple[str, Decimal]], actor: Actor
+def close(
+    order: Order,
+    status: OrderStatus,
+    actor: Actor,
+    reason: str = "",
+    total: Total | None = None,
+    bought: Mapping[int, tuple[str, Decimal]] | None = None,
 ) -> Order | None:
-    """Make a pending order a placed one, with what each product is called and costs now; None if it is not pending.
+    """Give a pending order the status that it ends up with; None if it is not pending any more.
 
-    Needs a transaction, in which it keeps others out of the order.
+    With what each product is called and costs now, and what that makes, writes that down too. Needs a transaction, in
+    which it keeps others out of the order.
     """
-    values: dict[str, Any] = {
-        "status": OrderStatus.PLACED,
-        "total": total,
-        "currency": currency,
-        "updated_at": timezone.now(),
-    }
+    values: dict[str, Any] = {"status": status, "reason": reason, "updated_at": timezone.now()}
+    if total is not None:
+        values |= {"total": total.amount, "currency": total.currency}
     if not models.Order.objects.filter(pk=order.id, status=OrderStatus.PENDING).update(**values):
         return None
-    models.OrderLine.objects.filter(order_id=order.id).update(
-        name=Case(*(When(product_id=key, then=Value(name)) for key, (name, _) in bought.items())),
-        unit_price=Case(*(When(product_id=key, then=Value(price)) for key, (_, price) in bought.items())),
-    )
-    _note(order.id, OrderStatus.PENDING, OrderStatus.PLACED, actor, "")
+    if bought:
+        models.OrderLine.objects.filter(order_id=order.id).update(
+            name=Case(*(When(product_id=key, then=Value(name)) for key, (name, _) in bought.items())),
+            unit_price=Case(*(When(product_id=key, then=Value(price)) for key, (_, price) in bought.items())),
+        )
+    _note(order.id, OrderStatus.PENDING, status, actor, reason)
     return order._replace(**values)
 
 
@@ -120,7 +138,7 @@ def move(
     """
     row = models.Order.objects.select_for_update().filter(pk=order_id).first()
     if row is None:
-        raise not_found(order_id)
+        raise rules.not_found(order_id)
     source = OrderStatus(row.status)
     if source not in sources:
         return None
@@ -134,10 +152,6 @@ def forget_keys() -> int:
     """Let go of keys that are older than KEYS_KEPT; returns how many."""
     old = models.Order.objects.filter(key__isnull=False, created_at__lt=timezone.now() - KEYS_KEPT)
     return old.update(key=None)
-
-
-def not_found(order_id: int) -> NotFound:
-    return NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
 
 
 def _orders_of(customer_id: int | None) -> QuerySet[models.Order]:

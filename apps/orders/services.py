@@ -7,17 +7,17 @@ id: whatever is cut short is done again by a task, and has its effect once.
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 
 import structlog
 from django.db import transaction
 
 from apps.catalog import public as catalog
 from apps.orders import repository, rules, tasks
-from apps.orders.entities import Line, Order, OrderStatus
+from apps.orders.entities import Line, Order, OrderStatus, Total
 from framework import context
 from framework.actor import SYSTEM, Actor, authenticated, require, staff
 from framework.errors import (
-    AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
     Unavailable,
@@ -31,24 +31,33 @@ ANSWER_WITHIN = 3.0  # seconds after which a customer is told that the order is 
 COMPLETE_AFTER = 10  # seconds until a task looks at an order that was left pending
 
 
-def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
+def place_order(
+    actor: Actor,
+    lines: Sequence[Line],
+    key: str,
+    *,
+    expected_total: Decimal | None = None,
+    currency: str | None = None,
+) -> Order:
     """Order some products; the same key and lines again give the same order, for a day.
 
     The answer is placed or rejected, or still pending when the catalog does not answer now: a task goes on then.
+    With an expected total and its currency, an order that would cost something else is rejected, with the new total.
     Raises Unauthenticated, InvalidArgument, AlreadyExists for a key that was used for other lines.
     """
-    customer_id = _customer(actor)
+    customer_id = rules.customer(actor)
     wanted = rules.checked_lines(lines, key)
-    fingerprint = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
+    expected = rules.checked_total(expected_total, currency)
+    fingerprint = hashlib.sha256(json.dumps([wanted, expected], default=str).encode()).hexdigest()
     try:
         with transaction.atomic(durable=True):
-            order = repository.add_order(actor, customer_id, key, fingerprint, wanted)
+            order = repository.add_order(actor, customer_id, key, fingerprint, wanted, expected)
             tasks.complete_order.apply_async(
                 (order.id,), task_id=tasks.completion_id(order.id), countdown=COMPLETE_AFTER
             )
     except repository.KeyUsed:
         return _same_order(customer_id, key, fingerprint)
-    return _complete_now(order, lambda: _complete(order, wanted))
+    return _complete_now(order, lambda: _complete(order, wanted, expected))
 
 
 def complete_order(order_id: int) -> Order:
@@ -56,10 +65,10 @@ def complete_order(order_id: int) -> Order:
 
     Raises NotFound, and Unavailable or DeadlineExceeded when the catalog does not answer.
     """
-    order = repository.get_order(order_id)
+    order, expected = repository.get_expected(order_id)
     if order.status is not OrderStatus.PENDING:
         return order
-    return _complete(order, repository.get_lines([order_id])[order_id])
+    return _complete(order, repository.get_lines([order_id])[order_id], expected)
 
 
 def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
@@ -79,7 +88,7 @@ def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
     order = repository.get_order(order_id)
     if order.status is OrderStatus.CANCELLED:
         return order
-    raise FailedPrecondition(f"The order is {order.status}: it cannot be cancelled.", reason="ORDER_NOT_CANCELLABLE")
+    raise rules.not_cancellable(order)
 
 
 def get_order(actor: Actor, order_id: int) -> Order:
@@ -88,29 +97,23 @@ def get_order(actor: Actor, order_id: int) -> Order:
         require(actor, authenticated)
     order = repository.get_order(order_id)
     if order.customer_id != actor.user_id and not staff(actor):
-        raise repository.not_found(order_id)
+        raise rules.not_found(order_id)
     return order
 
 
 def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]:
     """The actor's own orders, the newest first. Raises Unauthenticated, InvalidArgument."""
-    return repository.list_orders(_customer(actor), first=first, after=after)
+    return repository.list_orders(rules.customer(actor), first=first, after=after)
 
 
 def count_orders(actor: Actor) -> int:
     """How many orders `list_orders` goes through. Raises Unauthenticated."""
-    return repository.count_orders(_customer(actor))
+    return repository.count_orders(rules.customer(actor))
 
 
 def release_stock(order_id: int) -> None:
     """Give back what a cancelled order took. Raises Unavailable or DeadlineExceeded."""
     catalog.release(rules.stock_key(order_id))
-
-
-def _customer(actor: Actor) -> int:
-    require(actor, authenticated)
-    assert actor.user_id is not None
-    return actor.user_id
 
 
 def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
@@ -119,7 +122,7 @@ def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
         raise Unavailable("Try again.", reason="KEY_FORGOTTEN")
     order, asked_for = found
     if asked_for != fingerprint:
-        raise AlreadyExists("The key was used for another order.", fields={"key": "was used"}, reason="KEY_REUSED")
+        raise rules.key_reused()
     return _complete_now(order, lambda: complete_order(order.id))
 
 
@@ -136,45 +139,39 @@ def _complete_now(order: Order, complete: Callable[[], Order]) -> Order:
     return order
 
 
-def _complete(order: Order, wanted: Sequence[rules.Wanted]) -> Order:
+def _complete(order: Order, wanted: Sequence[rules.Wanted], expected: Total | None) -> Order:
     lines = [catalog.Line(line.product_id, line.quantity) for line in wanted]
     products = catalog.get_products([line.product_id for line in lines])
-    problem = rules.problem(lines, products)
+    problem = rules.why_unsellable(lines, products)
     if problem:
-        return _reject(order.id, problem)
+        return _close(order, OrderStatus.REJECTED, problem)
+    now = rules.total(lines, products)
+    if expected not in (None, now):
+        return _close(order, OrderStatus.REJECTED, rules.price_changed(now), now, products)
     try:
         catalog.reserve(rules.stock_key(order.id), lines)
         catalog.commit(rules.stock_key(order.id))
     except FailedPrecondition as refused:
-        return _reject(order.id, refused.message)
-    return _place(order, lines, products)
+        return _close(order, OrderStatus.REJECTED, refused.message)
+    return _close(order, OrderStatus.PLACED, "", now, products)
 
 
-def _place(order: Order, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Order:
-    bought = {product.id: (product.name, product.price) for product in products.values()}
-    currency = products[lines[0].product_id].currency
+def _close(
+    order: Order,
+    status: OrderStatus,
+    reason: str,
+    total: Total | None = None,
+    products: Mapping[int, catalog.Product] | None = None,
+) -> Order:
+    """Place or reject a pending order; with products, also note what they cost now."""
+    bought = {product.id: (product.name, product.price) for product in (products or {}).values()}
     with transaction.atomic(durable=True):
-        placed = repository.place(order, rules.total(lines, products), currency, bought, SYSTEM)
-        if placed:
+        closed = repository.close(order, status, SYSTEM, reason, total, bought)
+        found = closed or repository.get_order(order.id)
+        if closed and status is OrderStatus.PLACED:
             tasks.send_confirmation.delay(order.id)
-            _end_completion(order.id)
-            return placed
-        found = repository.get_order(order.id)
-        if found.status is OrderStatus.CANCELLED:
+        elif closed or found.status is OrderStatus.CANCELLED:
             # Cancelled while the stock was being taken: what was released then may have been taken after.
             tasks.release_stock.delay(order.id)
+        queue.finish(tasks.completion_id(order.id))  # it has nothing to do any more, once this is committed
         return found
-
-
-def _reject(order_id: int, reason: str) -> Order:
-    with transaction.atomic(durable=True):
-        rejected = repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.REJECTED, SYSTEM, reason)
-        if rejected:
-            tasks.release_stock.delay(order_id)
-            _end_completion(order_id)
-        return rejected or repository.get_order(order_id)
-
-
-def _end_completion(order_id: int) -> None:
-    """Take the task that would complete the order out of the queue, in the transaction that leaves it nothing to do."""
-    queue.finish(tasks.completion_id(order_id))

@@ -1,5 +1,6 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, date, datetime
+from types import ModuleType
 from typing import NamedTuple
 
 import graphene
@@ -9,8 +10,9 @@ from graphql import graphql_sync
 from framework.errors import InvalidArgument
 from framework.graphql.types import Connection, DateTime, connection_type
 from framework.pages import MAX_COUNT, Keyset, Page, position, token
-from framework.seam.fakes import page_of
+from framework.seam.fakes import Fake
 
+page_of = Fake(ModuleType("shop"))._page
 BY_NAME = Keyset("shop.items", "name", "oak")
 
 
