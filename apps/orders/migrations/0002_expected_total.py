@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='order',
             name='expected_currency',
-            field=models.CharField(blank=True, max_length=3),
+            field=models.CharField(blank=True, db_default='', max_length=3),
         ),
         migrations.AddField(
             model_name='order',
