@@ -81,7 +81,7 @@ def add_order(
 ) -> Order:
     """Write a pending order. Raises KeyUsed, which has to end the caller's transaction."""
     now = timezone.now()
-    amount, currency = expected or (None, "")
+    amount, currency = expected or (None, None)
     try:
         order_id = models.Order.objects.create(
             customer_id=customer_id,
