@@ -30,9 +30,10 @@ from framework.graphql.text import check_text
 
 MAX_ERRORS = 10  # a client that mends these will see the next ones
 MAX_COSTS = 16  # of one document
-MEMORY = 54_000_000  # bytes, for all documents and their plans
-BYTES_PER_DOCUMENT = 8_000  # about, besides its tokens
-BYTES_PER_TOKEN = 600  # about
+MEMORY = 50_000_000  # bytes, for all documents and their plans
+BYTES_PER_DOCUMENT = 4_000  # about, like the following
+BYTES_PER_COST = 400
+BYTES_PER_TOKEN = 600
 MEMOIZED = (int, float, type(None), type(Undefined))  # other values are refused when the variables are coerced
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -68,7 +69,8 @@ class Document:
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes. Grows while plans are compiled."""
-        return BYTES_PER_DOCUMENT + self.tokens * BYTES_PER_TOKEN + self.plans.size
+        own = BYTES_PER_DOCUMENT + self.tokens * BYTES_PER_TOKEN + len(self.costs) * BYTES_PER_COST
+        return own + self.plans.size
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to execute. Raises GraphQLError (BAD_USER_INPUT) if the name does not single one out."""
