@@ -9,8 +9,9 @@ from apps.catalog import public as catalog
 from apps.orders import public as orders
 from framework import ids
 from framework.actor import allow, authenticated
+from framework.graphql.cost import cost
 from framework.graphql.loaders import Deferred
-from framework.graphql.types import Connection, DateTime, Decimal, Info, connection_type, cost
+from framework.graphql.types import Connection, DateTime, Decimal, Info, connection_type
 
 OrderStatus = graphene.Enum.from_enum(orders.OrderStatus)
 
@@ -51,8 +52,8 @@ class Query(graphene.ObjectType):
         OrderConnection,
         required=True,
         description="The newest first.",
-        first=graphene.Int(default_value=20),
-        after=graphene.String(default_value=""),
+        first=graphene.Int(default_value=20, required=True),
+        after=graphene.String(default_value="", required=True),
     )
 
     @allow(authenticated)

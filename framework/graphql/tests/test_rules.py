@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import graphene
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from graphql import execute_sync, parse
+from graphql import parse
 
 from framework import discovery
 from framework.actor import NOBODY, Actor, allow, anyone, staff
 from framework.errors import PermissionDenied, Unauthenticated
-from framework.graphql.executor import CompiledExecutionContext, DeferredExecutionContext
+from framework.graphql.executor import Plans, execute
 from framework.graphql.loaders import Loaders
 from framework.graphql.schema import enforce_rules, join
 
@@ -59,11 +59,13 @@ def schema():
     return made
 
 
-@pytest.fixture(params=[CompiledExecutionContext, DeferredExecutionContext])
+@pytest.fixture(params=["compiled", "interpreted"])
 def ask(request, schema):
     def ask(query, actor):
-        context = SimpleNamespace(actor=actor, loaders=Loaders())
-        return execute_sync(schema, parse(query), context_value=context, execution_context_class=request.param)
+        document, plans = parse(query), Plans()
+        if request.param == "compiled":
+            plans.of_operation(document, None, {})  # the first use, which is interpreted
+        return execute(schema, document, plans=plans, context=SimpleNamespace(actor=actor, loaders=Loaders()))
 
     return ask
 

@@ -2,7 +2,7 @@ import pytest
 from django.test import Client
 from django.urls import resolve
 
-from framework.graphql.rate import RateLimit
+from framework.graphql.limits import RateLimit
 from framework.web.proxies import correct, networks
 
 TRUSTED = networks(["10.0.0.0/8", "fd00::/8"])

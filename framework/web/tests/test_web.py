@@ -13,7 +13,7 @@ from django.test import Client
 from django.urls import resolve
 
 from framework import context
-from framework.graphql.rate import RateLimit
+from framework.graphql.limits import RateLimit
 from framework.tests.library import repository
 from framework.tests.library.factories import UserFactory
 from framework.web import worker as web_worker

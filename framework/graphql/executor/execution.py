@@ -1,43 +1,32 @@
-"""graphql-core's field-by-field execution, extended by values that are loaded in batches.
+"""The execution of one operation: root fields, values that are loaded in batches, the deadline, and errors.
 
-A resolver may return a Deferred, alone or within a list. Its place in the result stays open (Pending) while
-everything else of the level is completed; then all batches of the level are fetched and the places are filled.
+A resolver may return a Deferred, alone or within a list. Its place in the result stays open (Pending) while the
+rest of the level is completed; then all batches of the level are fetched and the open places are filled.
 
-The result is the one plain values would give. Two things make that so. Errors are held back until the end
-and then reported in the order in which depth-first execution meets them, because that order decides which of
-them are hidden by a nulled ancestor. And a null that bubbles up from a late value is applied at the end.
+The result equals the one that plain values would give, for two reasons. Errors are collected until the end and
+reported in the order of depth-first execution, because that order decides which errors a nulled ancestor hides.
+And a null that propagates from a late value is applied at the end.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 from graphql import (
     ExecutionContext,
     FieldNode,
     GraphQLError,
-    GraphQLField,
-    GraphQLLeafType,
-    GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLOutputType,
-    GraphQLResolveInfo,
     OperationDefinitionNode,
     OperationType,
     Undefined,
-    is_abstract_type,
-    is_leaf_type,
-    is_list_type,
     located_error,
 )
 from graphql.execution.collect_fields import collect_fields
-from graphql.execution.execute import (
-    SELECTIONS_NESTED_TOO_DEEPLY,
-    assume_not_awaitable,
-    get_field_def,
-)
-from graphql.pyutils import Path, is_iterable
+from graphql.execution.execute import SELECTIONS_NESTED_TOO_DEEPLY, get_field_def
+from graphql.pyutils import Path
 
 from framework.context import check_deadline
 from framework.errors import DeadlineExceeded
@@ -81,15 +70,6 @@ class Place(Protocol):
         """Complete a value that has been loaded. Raises what keeps it from being completed."""
 
 
-class InterpretedPlace(NamedTuple):
-    type: GraphQLOutputType
-    nodes: list[FieldNode]
-    info: GraphQLResolveInfo
-
-    def complete(self, context: Any, value: Any, path: Path) -> Any:
-        return context.complete_value(self.type, self.nodes, self.info, path, value)
-
-
 class Failure(NamedTuple):
     """An error, where its propagation was (or would have been) caught in its turn, and the place made null.
 
@@ -109,15 +89,11 @@ class Step(NamedTuple):
     rank: int
 
 
-class DeferredExecutionContext(ExecutionContext):
-    """graphql-core's interpreter, with batch loading and an end to the execution when its time is up.
-
-    Only for `execute_sync`: with a predicate for awaitables it leaves everything to graphql-core.
-    """
+class Execution(ExecutionContext):
+    """What the interpreter and the compiled execution share. Synchronous only: awaitables are not awaited."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.synchronous = self.is_awaitable is assume_not_awaitable
         self._root_fields: Fields = {}
         self.pending: list[Pending] = []
         self._failures: list[Failure] = []
@@ -126,8 +102,6 @@ class DeferredExecutionContext(ExecutionContext):
 
     def execute_operation(self, operation: OperationDefinitionNode, root_value: Any) -> Any:
         """Execute an operation. Raises GraphQLError for a failure of the operation as a whole."""
-        if not self.synchronous:
-            return super().execute_operation(operation, root_value)
         root_type = self._root_type(operation)
         self._root_fields = self._collect_root_fields(operation, root_type)
         try:
@@ -183,8 +157,6 @@ class DeferredExecutionContext(ExecutionContext):
         self, parent_type: GraphQLObjectType, source_value: Any, path: Path | None, fields: Fields
     ) -> Any:
         """Execute the fields of one object."""
-        if not self.synchronous:
-            return super().execute_fields(parent_type, source_value, path, fields)
         results: dict[str, Any] = {}
         for response_name, nodes in fields.items():
             field_path = Path(path, response_name, parent_type.name)
@@ -195,83 +167,6 @@ class DeferredExecutionContext(ExecutionContext):
             if result.__class__ is Pending:
                 result.container = results
         return results
-
-    def build_resolve_info(
-        self,
-        field_def: GraphQLField,
-        field_nodes: list[FieldNode],
-        parent_type: GraphQLObjectType,
-        path: Path,
-    ) -> GraphQLResolveInfo:
-        """What a resolver is told; made right before it is called, so the deadline is looked at here."""
-        try:
-            check_deadline()
-        except DeadlineExceeded as exceeded:
-            raise ExecutionAborted(located_error(exceeded, field_nodes, path.as_list())) from None
-        return super().build_resolve_info(field_def, field_nodes, parent_type, path)
-
-    def complete_value(
-        self,
-        return_type: GraphQLOutputType,
-        field_nodes: list[FieldNode],
-        info: GraphQLResolveInfo,
-        path: Path,
-        result: Any,
-    ) -> Any:
-        """Complete a value; for one that is still to be loaded, leave its place open."""
-        if not self.synchronous:
-            return super().complete_value(return_type, field_nodes, info, path, result)
-        if result.__class__ is Deferred:
-            return self.suspend(result, path, InterpretedPlace(return_type, field_nodes, info))
-        if isinstance(result, Exception):
-            raise result
-        nullable: Any = return_type.of_type if isinstance(return_type, GraphQLNonNull) else return_type
-        completed = None
-        if is_leaf_type(nullable):
-            completed = self._complete_leaf(nullable, result)
-        elif result is not None and result is not Undefined:
-            # No helper in between: nesting may go as deep as with graphql-core.
-            completed = self._completer(nullable)(nullable, field_nodes, info, path, result)
-        if completed is None and nullable is not return_type:
-            name = f"{info.parent_type.name}.{info.field_name}"
-            raise TypeError(f"Cannot return null for non-nullable field {name}.")
-        return completed
-
-    def _complete_leaf(self, type_: GraphQLLeafType, result: Any) -> Any:
-        if result is None or result is Undefined:
-            return None
-        return self.complete_leaf_value(type_, result)
-
-    def _completer(self, type_: GraphQLOutputType) -> Callable[..., Any]:
-        if is_list_type(type_):
-            return self.complete_list_value
-        return self.complete_abstract_value if is_abstract_type(type_) else self.complete_object_value
-
-    def complete_list_value(
-        self,
-        return_type: GraphQLList[GraphQLOutputType],
-        field_nodes: list[FieldNode],
-        info: GraphQLResolveInfo,
-        path: Path,
-        result: Any,
-    ) -> Any:
-        """Complete each item of a list. Raises GraphQLError when the result is no list."""
-        if not self.synchronous:
-            return super().complete_list_value(return_type, field_nodes, info, path, result)
-        if not is_iterable(result):
-            raise not_iterable(info.parent_type.name, info.field_name)
-        item_type = return_type.of_type
-        completed: list[Any] = []
-        for index, item in watched(result):
-            item_path = Path(path, index, None)
-            try:
-                value = self.complete_value(item_type, field_nodes, info, item_path, item)
-            except Exception as raw_error:
-                value = self.fail(raw_error, field_nodes, item_type, item_path)
-            completed.append(value)
-            if value.__class__ is Pending:
-                value.container = completed
-        return completed
 
     def suspend(self, deferred: Deferred[Any], path: Path, place: Place) -> Any:
         """Leave the place open until the value is loaded; complete it at once if it already is."""
@@ -292,9 +187,6 @@ class DeferredExecutionContext(ExecutionContext):
 
     def handle_field_error(self, error: GraphQLError, return_type: GraphQLOutputType, path: Path) -> None:
         """Note an error, or pass it on to the parent where null is not allowed."""
-        if not self.synchronous:
-            super().handle_field_error(error, return_type, path)
-            return
         if isinstance(error.original_error, DeadlineExceeded):
             raise ExecutionAborted(error)
         if isinstance(return_type, GraphQLNonNull):
