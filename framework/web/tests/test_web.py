@@ -5,7 +5,6 @@ import logging
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -16,7 +15,6 @@ from apps.accounts import repository
 from apps.accounts.tests.factories import UserFactory
 from framework.context import call
 from framework.graphql.rate import RateLimit
-from framework.web import worker as web_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -155,19 +153,6 @@ def test_the_wait_for_a_thread_is_part_of_a_requests_time(graphql, settings):
         assert app.error("{ me { id } }")["code"] == "DEADLINE_EXCEEDED"
     finally:
         call.queued(0)
-
-
-def test_a_worker_says_how_long_a_request_waited_for_a_thread(monkeypatch):
-    clock, waited = iter((100.0, 102.5)), []
-    monkeypatch.setattr(web_worker, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(web_worker, "call", SimpleNamespace(queued=waited.append))
-    for name in ("enqueue_req", "handle"):
-        monkeypatch.setattr(web_worker.ThreadWorker, name, lambda self, conn: None)
-    worker, connection = web_worker.Worker.__new__(web_worker.Worker), SimpleNamespace()
-    worker.enqueue_req(connection)
-    worker.handle(connection)
-
-    assert waited == [2.5]
 
 
 def test_an_unexpected_error_is_masked_and_logged_with_the_request_id(graphql, monkeypatch, caplog):
