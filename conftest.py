@@ -14,8 +14,8 @@ from django.test import Client
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from framework.actor import NOBODY
-from framework.context import call, trace
+from framework import context
+from framework.context import trace
 from framework.observe import tracing
 from framework.queue import relay
 
@@ -29,13 +29,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
-@pytest.fixture(autouse=True)
-def _nothing_under_way() -> None:
-    """All tests run in one thread; what the one before was about is none of this one's business."""
-    call._request_id.set("")
-    call._actor.set(NOBODY)
-    call._deadline.set(None)
-    call._arrived.set(None)
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """A test may leave a unit of work whose deadline has passed; the database is cleaned after it."""
+    context.clear()
 
 
 @pytest.fixture(autouse=True)

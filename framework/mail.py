@@ -6,7 +6,7 @@ import structlog
 from django.core.mail import EmailMessage
 from django.core.mail.backends import base, console, smtp
 
-from framework.context import call
+from framework import context
 
 log = structlog.get_logger("mail")
 
@@ -14,8 +14,8 @@ log = structlog.get_logger("mail")
 class _WithRequestId(base.BaseEmailBackend):
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
         for message in email_messages:
-            if identifier := call.request_id():
-                message.extra_headers.setdefault(call.REQUEST_ID_HEADER, identifier)
+            if identifier := context.request_id():
+                message.extra_headers.setdefault(context.REQUEST_ID_HEADER, identifier)
         return super().send_messages(email_messages)
 
 

@@ -11,8 +11,8 @@ from google.type.money_pb2 import Money
 
 from apps.catalog import wire
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation
+from framework import context
 from framework.actor import Actor, require, staff
-from framework.context import call
 from framework.errors import InvalidArgument
 from framework.grpc import convert
 from framework.grpc.validate import renamed
@@ -71,7 +71,7 @@ def create_product(actor: Actor, draft: ProductDraft) -> Product:
         price=_money(draft.price, draft.currency),
         stock=draft.stock,
     )
-    with call.acting_as(actor), renamed(_DRAFT):
+    with context.acting_as(actor), renamed(_DRAFT):
         return wire.product_entity(_service().CreateProduct(request).product)
 
 
@@ -88,14 +88,14 @@ def update_product(actor: Actor, product_id: int, version: int, changes: Product
         )
     request = pb.UpdateProductRequest(product=_changed(product_id, version, changes))
     request.update_mask.paths.extend(_mask(changes))
-    with call.acting_as(actor), renamed(_CHANGES):
+    with context.acting_as(actor), renamed(_CHANGES):
         return wire.product_entity(_service().UpdateProduct(request).product)
 
 
 def archive_product(actor: Actor, product_id: int, version: int) -> Product:
     remote.refuse_inside_transaction()
     require(actor, staff)
-    with call.acting_as(actor):
+    with context.acting_as(actor):
         request = pb.ArchiveProductRequest(id=product_id, version=version)
         return wire.product_entity(_service().ArchiveProduct(request).product)
 

@@ -11,7 +11,6 @@ from apps.catalog import repository, services
 from apps.catalog.entities import ProductChanges, ProductDraft, ProductOrder
 from apps.catalog.wire import ORDERS, lines_of, product_values, reservation_message
 from framework.actor import allow, service, staff
-from framework.context import call
 from framework.grpc.service import Service
 from framework.grpc.validate import Violations, renamed
 from framework.pages import MAX_PAGE_SIZE
@@ -72,7 +71,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
             price, currency = _price(check, "price", request)
         draft = ProductDraft(request.sku, request.name, price, request.description, currency, request.stock)
         with renamed({"currency": "price.currency_code"}):
-            product = services.create_product(call.actor(), draft)
+            product = services.create_product(self.actor, draft)
         return pb.CreateProductResponse(product=product_values(product))
 
     @allow(staff)
@@ -86,7 +85,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
                 values["price"], values["currency"] = _price(check, "product.price", request.product)
         with renamed({"currency": "product.price.currency_code"} | {path: f"product.{path}" for path in CHANGEABLE}):
             product = services.update_product(
-                call.actor(), request.product.id, request.product.version, ProductChanges(**values)
+                self.actor, request.product.id, request.product.version, ProductChanges(**values)
             )
         return pb.UpdateProductResponse(product=product_values(product))
 
@@ -94,7 +93,7 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
     def ArchiveProduct(
         self, request: pb.ArchiveProductRequest, context: grpc.ServicerContext
     ) -> pb.ArchiveProductResponse:
-        product = services.archive_product(call.actor(), request.id, request.version)
+        product = services.archive_product(self.actor, request.id, request.version)
         return pb.ArchiveProductResponse(product=product_values(product))
 
     @allow(service)

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from apps.orders import wire
 from apps.orders.entities import Line, Order, OrderLine
+from framework import context
 from framework.actor import Actor, authenticated, require, staff
-from framework.context import call
 from framework.grpc.validate import renamed
 from framework.pages import Page, check_size
 from framework.seam import remote
@@ -28,20 +28,20 @@ def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
     remote.refuse_inside_transaction()
     require(actor, authenticated)
     wanted = [pb.Line(product_id=line.product_id, quantity=line.quantity) for line in lines]
-    with call.acting_as(actor):
+    with context.acting_as(actor):
         return wire.order_entity(_service().PlaceOrder(pb.PlaceOrderRequest(key=key, lines=wanted)).order)
 
 
 def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
     remote.refuse_inside_transaction()
     _require_somebody(actor)
-    with call.acting_as(actor):
+    with context.acting_as(actor):
         return wire.order_entity(_service().CancelOrder(pb.CancelOrderRequest(id=order_id, reason=reason)).order)
 
 
 def get_order(actor: Actor, order_id: int) -> Order:
     _require_somebody(actor)
-    with call.acting_as(actor):
+    with context.acting_as(actor):
         return wire.order_entity(_service().GetOrder(pb.GetOrderRequest(id=order_id)).order)
 
 
@@ -49,14 +49,14 @@ def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order
     require(actor, authenticated)
     check_size(first)  # on the wire, 0 stands for the default
     request = pb.ListOrdersRequest(page_size=first, page_token=after)
-    with call.acting_as(actor), renamed({"page_token": "after"}):
+    with context.acting_as(actor), renamed({"page_token": "after"}):
         response = _service().ListOrders(request)
     return Page(list(map(wire.order_entity, response.orders)), response.next_page_token)
 
 
 def count_orders(actor: Actor) -> int:
     require(actor, authenticated)
-    with call.acting_as(actor):
+    with context.acting_as(actor):
         return _service().ListOrders(pb.ListOrdersRequest(page_size=1, with_total=True)).total
 
 

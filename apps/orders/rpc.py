@@ -8,7 +8,6 @@ from apps.orders import repository, services
 from apps.orders.entities import Line
 from apps.orders.wire import line_message, order_message
 from framework.actor import allow, authenticated, service
-from framework.context import call
 from framework.grpc.service import Service
 from framework.grpc.validate import Violations, renamed
 from framework.pages import MAX_PAGE_SIZE
@@ -23,11 +22,11 @@ class OrderService(Service, orders_pb2_grpc.OrderServiceServicer):
     @allow(authenticated)
     def PlaceOrder(self, request: pb.PlaceOrderRequest, context: grpc.ServicerContext) -> pb.PlaceOrderResponse:
         lines = [Line(line.product_id, line.quantity) for line in request.lines]
-        return pb.PlaceOrderResponse(order=order_message(services.place_order(call.actor(), lines, request.key)))
+        return pb.PlaceOrderResponse(order=order_message(services.place_order(self.actor, lines, request.key)))
 
     @allow(service)
     def GetOrder(self, request: pb.GetOrderRequest, context: grpc.ServicerContext) -> pb.GetOrderResponse:
-        return pb.GetOrderResponse(order=order_message(services.get_order(call.actor(), request.id)))
+        return pb.GetOrderResponse(order=order_message(services.get_order(self.actor, request.id)))
 
     @allow(authenticated)
     def ListOrders(self, request: pb.ListOrdersRequest, context: grpc.ServicerContext) -> pb.ListOrdersResponse:
@@ -35,9 +34,9 @@ class OrderService(Service, orders_pb2_grpc.OrderServiceServicer):
             check.within("page_size", request.page_size, 0, MAX_PAGE_SIZE)
         with renamed({"after": "page_token"}):
             page = services.list_orders(
-                call.actor(), first=request.page_size or DEFAULT_PAGE_SIZE, after=request.page_token
+                self.actor, first=request.page_size or DEFAULT_PAGE_SIZE, after=request.page_token
             )
-        total = services.count_orders(call.actor()) if request.with_total else 0
+        total = services.count_orders(self.actor) if request.with_total else 0
         return pb.ListOrdersResponse(
             orders=map(order_message, page.items), next_page_token=page.next_token, total=total
         )
@@ -55,7 +54,7 @@ class OrderService(Service, orders_pb2_grpc.OrderServiceServicer):
 
     @allow(service)
     def CancelOrder(self, request: pb.CancelOrderRequest, context: grpc.ServicerContext) -> pb.CancelOrderResponse:
-        order = services.cancel_order(call.actor(), request.id, request.reason)
+        order = services.cancel_order(self.actor, request.id, request.reason)
         return pb.CancelOrderResponse(order=order_message(order))
 
 

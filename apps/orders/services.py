@@ -14,8 +14,8 @@ from django.db import transaction
 from apps.catalog import public as catalog
 from apps.orders import repository, rules, tasks
 from apps.orders.entities import Line, Order, OrderStatus
+from framework import context
 from framework.actor import SYSTEM, Actor, authenticated, require, staff
-from framework.context import call, work
 from framework.errors import (
     AlreadyExists,
     DeadlineExceeded,
@@ -133,7 +133,7 @@ def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
 def _complete_now(order: Order) -> Order:
     """What becomes of the order if the catalog says so at once; else it stays pending, and the task goes on."""
     try:
-        with work.within(ANSWER_WITHIN - call.age()):
+        with context.within(ANSWER_WITHIN - context.age()):
             return complete_order(order.id)
     except (Unavailable, DeadlineExceeded) as error:
         log.warning("left pending", order=order.id, error=error.message)

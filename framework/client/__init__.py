@@ -7,12 +7,11 @@ The functions, their arguments, results and errors are those of each domain's `p
 package's top: `tools/wheel.py` joins it with the modules that need no Django.
 """
 
-from framework import errors
+from framework import context, errors
 from framework.actor import SYSTEM, Actor
 from framework.client.remote import connect, from_env, stub
-from framework.context import call
-from framework.context.call import acting_as
+from framework.context import acting_as
 from framework.grpc.channel import Tls
 from framework.pages import Page
 
-__all__ = ["SYSTEM", "Actor", "Page", "Tls", "acting_as", "call", "connect", "errors", "from_env", "stub"]
+__all__ = ["SYSTEM", "Actor", "Page", "Tls", "acting_as", "connect", "context", "errors", "from_env", "stub"]

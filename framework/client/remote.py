@@ -9,8 +9,8 @@ from typing import NamedTuple, TypeVar
 import grpc
 from google.protobuf.descriptor import FileDescriptor
 
+from framework import context
 from framework.actor import NOBODY, SYSTEM, Actor
-from framework.context import call
 from framework.grpc.channel import DEFAULT_DEADLINE, Channel, Tls, endpoint
 
 S = TypeVar("S")
@@ -83,5 +83,5 @@ def refuse_inside_transaction() -> None:
 
 def _acting() -> Actor:
     """Whom `acting_as` names; without it, a service calls on its own behalf."""
-    actor = call.actor()
+    actor = context.actor()
     return SYSTEM if actor == NOBODY else actor

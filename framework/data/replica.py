@@ -12,7 +12,6 @@ A replica that does not answer is left alone for a while, and the primary answer
 
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -21,7 +20,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections
 from django.db.models import Model
 
-from framework.context import call
+from framework import context
 
 ALIAS = "replica"
 REST = 10.0  # seconds for which a replica that did not answer is left alone
@@ -32,7 +31,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 log = structlog.get_logger("replica")
 
-_asked: ContextVar[str | None] = ContextVar("replica", default=None)
 _rests_until = 0.0  # on the clock of time.monotonic(); 0 while it answers
 
 
@@ -40,7 +38,7 @@ class Router:
     """Sends what is read inside a marked function to the replica."""
 
     def db_for_read(self, model: type[Model], **hints: Any) -> str | None:
-        return _asked.get()
+        return context.current().read_from
 
 
 def may_answer(read: Callable[P, R]) -> Callable[P, R]:
@@ -62,7 +60,7 @@ def may_answer(read: Callable[P, R]) -> Callable[P, R]:
 
 def _is_asked() -> bool:
     return (
-        call.may_lag()
+        context.may_read_replica()
         and ALIAS in connections.settings
         and time.monotonic() >= _rests_until
         and not connection.in_atomic_block
@@ -73,13 +71,14 @@ def _ask_replica(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     global _rests_until
     if _rests_until:  # one read tries whether it is back; the others need not wait for it
         _rests_until = time.monotonic() + REST
-    token = _asked.set(ALIAS)
+    unit = context.current()
+    unit.read_from = ALIAS
     try:
         found = read(*args, **kwargs)
     except (OperationalError, InterfaceError):
         _rests_until = time.monotonic() + REST
         raise
     finally:
-        _asked.reset(token)
+        unit.read_from = None
     _rests_until = 0.0
     return found

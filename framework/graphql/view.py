@@ -13,8 +13,8 @@ from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, execute_sync
 
+from framework import context
 from framework.actor import NOBODY, Actor, of_user
-from framework.context import call, work
 from framework.data import replica
 from framework.graphql.documents import Document, DocumentRefused, Documents, PersistedQueries, load_allow_list
 from framework.graphql.errors import ErrorCode, format_errors, refusal
@@ -58,8 +58,8 @@ class GraphQLView:
         if settings.GRAPHIQL and wants_page(request):
             return render(request, "graphiql.html", {"project_name": settings.PROJECT_NAME})
         media_type = "application/json"
-        record = call.record()
-        record.door, record.name = "graphql", REFUSED
+        unit = context.current()
+        unit.transport, unit.name = "graphql", REFUSED
         try:
             media_type = answer_type(request)
             parameters = read(request, settings.GRAPHQL_LIMITS)
@@ -80,30 +80,30 @@ class GraphQLView:
             message = "GET is for queries: send a mutation by POST."
             raise HttpRefused(405, refusal(message, ErrorCode.BAD_USER_INPUT), Allow="POST")
         cost = document.costs.of(operation, parameters.variables)
-        record = call.record()
-        record.name, record.cost = _name(operation), cost
-        record.may_lag = operation.operation is OperationType.QUERY and replica.COOKIE not in request.COOKIES
-        context = RequestContext(request, actor_of(request))
-        call.set_actor(context.actor)
-        self._check_rate(context)
-        with work.within(settings.GRAPHQL_TIMEOUT - call.age()):
-            result = self._execute(document, parameters, context)
+        unit = context.current()
+        unit.name, unit.cost = _name(operation), cost
+        unit.read_only = operation.operation is OperationType.QUERY and replica.COOKIE not in request.COOKIES
+        asked = RequestContext(request, actor_of(request))
+        unit.actor = asked.actor
+        self._check_rate(asked)
+        with context.within(settings.GRAPHQL_TIMEOUT - context.age()):
+            result = self._execute(document, parameters, asked)
         wanted = parameters.extensions.get("cost") is True
         return result, {"cost": {"requested": cost, "limit": settings.GRAPHQL_LIMITS.cost}} if wanted else {}
 
-    def _check_rate(self, context: RequestContext) -> None:
+    def _check_rate(self, asked: RequestContext) -> None:
         """Raises HttpRefused (429) when this user, or this address, asks too often."""
-        who = context.actor.user_id or context.request.META.get("REMOTE_ADDR")
+        who = asked.actor.user_id or asked.request.META.get("REMOTE_ADDR")
         try:
             self.rate.check(who)
         except GraphQLError as error:
             raise HttpRefused(429, error, **{"Retry-After": str(seconds_left())}) from None
 
-    def _execute(self, document: Document, parameters: Parameters, context: RequestContext) -> ExecutionResult:
+    def _execute(self, document: Document, parameters: Parameters, asked: RequestContext) -> ExecutionResult:
         return execute_sync(
             self.schema,
             document.ast,
-            context_value=context,
+            context_value=asked,
             variable_values=dict(parameters.variables),
             operation_name=parameters.operation_name,
             execution_context_class=self.executor,
@@ -160,8 +160,8 @@ def _respond(
     media_type: str, answer: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
     if answer.get("errors"):
-        call.record().code = str(answer["errors"][0]["extensions"]["code"])
-    answer["extensions"] = answer.get("extensions", {}) | {"requestId": call.request_id()}
+        context.current().code = str(answer["errors"][0]["extensions"]["code"])
+    answer["extensions"] = answer.get("extensions", {}) | {"requestId": context.request_id()}
     body = orjson.dumps(answer)
     response = HttpResponse(body, status=status, content_type=f"{media_type}; charset=utf-8", headers=headers)
     response["Cache-Control"] = "no-store"  # what it says depends on who asks, by GET too

@@ -21,8 +21,9 @@ from urllib.parse import urlsplit
 import grpc
 from google.protobuf.descriptor import FileDescriptor
 
+from framework import context
 from framework.actor import Actor
-from framework.context import call, trace
+from framework.context import trace
 from framework.grpc import assertion
 from framework.grpc.contract import changes_nothing, idempotent_methods
 from framework.grpc.errors import from_call
@@ -55,7 +56,7 @@ class Channel(grpc.Channel):
         token: str = "",
         tls: Tls = Tls(),  # noqa: B008 - immutable
         deadline: float = DEFAULT_DEADLINE,
-        acting: Callable[[], Actor] = call.actor,
+        acting: Callable[[], Actor] = context.actor,
         connect: Callable[[], grpc.Channel] | None = None,
     ) -> None:
         """`url` is grpc://host:port, or grpcs://host:port for TLS; `deadline` is in seconds.
@@ -84,18 +85,18 @@ class Channel(grpc.Channel):
 
         Raises DeadlineExceeded when nothing is left.
         """
-        call.check_deadline()
-        left = call.seconds_left()
+        context.check_deadline()
+        left = context.seconds_left()
         seconds = self._deadline if asked is None else asked
         return seconds if left is None else min(seconds, left)
 
     def metadata(self, method: str) -> Metadata:
         """What travels beside the request."""
         found: list[tuple[str, str]] = []
-        if request_id := call.request_id():
-            found.append((call.REQUEST_ID_HEADER.lower(), request_id))
-            if not call.may_lag():
-                found.append((call.FRESH_HEADER.lower(), "1"))
+        if request_id := context.request_id():
+            found.append((context.REQUEST_ID_HEADER.lower(), request_id))
+            if not context.may_read_replica():
+                found.append((context.FRESH_HEADER.lower(), "1"))
         if self._token:
             found.append(("authorization", f"Bearer {self._token}"))
         actor = self._acting()
@@ -154,7 +155,7 @@ class _Method:
         seconds = self._channel.timeout(timeout)
         sent = (*self._channel.metadata(self._name), *metadata)
         if not self._changes_nothing:
-            call.record().wrote = True
+            context.current().wrote = True
         return self._bound[1](request, timeout=seconds, metadata=sent)
 
     def fail(self, error: grpc.RpcError) -> NoReturn:

@@ -1,15 +1,14 @@
 """What happens around every call, in this order; unary and streaming alike.
 
 1. request id    taken over or made, on every log line, back in the trailing metadata
-2. deadline      the client's, or a default; past it, queries are cancelled (work.py)
-3. access line   logger `access.grpc`: name (the method), code, milliseconds, queries, actor; and the span (access.py)
+2. deadline      the client's, or a default; past it, queries are cancelled (framework/context)
+3. access line   logger `access.grpc`: name (the method), code, milliseconds, queries, actor; and the span
 4. errors        DomainError -> status with details; anything else -> INTERNAL, masked and logged
 5. authentication, then the method's rule (`@allow`); no rule, no call
 6. the message   only now is it waited for, and not for long; bytes that are none are the client's: INVALID_ARGUMENT
 7. connections   given back when the call ends, and while a stream waits for its reader
 """
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -20,16 +19,16 @@ import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections
 from google.protobuf.message import DecodeError
 
+from framework import context
 from framework.actor import Actor, Rule, anyone, require
-from framework.context import access, call
-from framework.context.work import watchdog
+from framework.context.watchdog import watchdog
 from framework.errors import DomainError, InvalidArgument, Unavailable
 from framework.grpc.auth import Authenticator
 from framework.grpc.contract import changes_nothing
 from framework.grpc.errors import DETAILS_KEY, to_status
 
-REQUEST_ID_KEY = call.REQUEST_ID_HEADER.lower()
-FRESH_KEY = call.FRESH_HEADER.lower()
+REQUEST_ID_KEY = context.REQUEST_ID_HEADER.lower()
+FRESH_KEY = context.FRESH_HEADER.lower()
 HEALTH_CHECK, HEALTH_WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
 MESSAGE_WITHIN = 5.0  # seconds a caller may keep a thread waiting for the message of its call
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -110,38 +109,38 @@ class _Method:
         answer.experimental_thread_pool = self.chain.stream_threads  # grpc looks for it here
         return grpc.stream_stream_rpc_method_handler(answer, None, self.inner.response_serializer)
 
-    def answer(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
-        unit = _Unit(self, context)
+    def answer(self, messages: Iterator[bytes], call: grpc.ServicerContext) -> Any:
+        handled = _Call(self, call)
         try:
-            unit.admit()
-            return self.behavior(self.request(messages, context), context)
+            handled.admit()
+            return self.behavior(self.request(messages, call), call)
         except Exception as error:
-            unit.fail(error)
+            handled.fail(error)
         finally:
-            unit.close()
+            handled.close()
 
-    def answer_stream(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Iterator[Any]:
-        unit = _Unit(self, context)
+    def answer_stream(self, messages: Iterator[bytes], call: grpc.ServicerContext) -> Iterator[Any]:
+        handled = _Call(self, call)
         try:
-            unit.admit()
-            for response in self.behavior(self.request(messages, context), context):
+            handled.admit()
+            for response in self.behavior(self.request(messages, call), call):
                 close_old_connections()  # the reader may be slow; others need the pool's connections meanwhile
                 yield response
-                unit.work.check()
+                handled.unit.check()
         except GeneratorExit:  # the client left
-            unit.code = "CANCELLED"
+            handled.code = "CANCELLED"
             raise
         except Exception as error:
-            unit.fail(error)
+            handled.fail(error)
         finally:
-            unit.close()
+            handled.close()
             close_old_connections()
 
-    def request(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> Any:
+    def request(self, messages: Iterator[bytes], call: grpc.ServicerContext) -> Any:
         """What the method takes: a message, or a stream of them."""
         if self.inner.request_streaming:
-            return map(self._parse, _until(call.seconds_left() or 0, messages, context))
-        return self._parse(_only(messages, context))
+            return map(self._parse, _until(context.seconds_left() or 0, messages, call))
+        return self._parse(_only(messages, call))
 
     def _parse(self, data: bytes) -> Any:
         try:
@@ -150,72 +149,69 @@ class _Method:
             raise InvalidArgument("The request is not the message this method takes.", reason="MALFORMED") from None
 
 
-class _Unit:
+class _Call:
     """One call, from its first byte to its access line."""
 
-    def __init__(self, method: _Method, context: Any) -> None:
+    def __init__(self, method: _Method, call: Any) -> None:
         self.method = method
-        self.context = context
+        self.call = call
         self.code = "OK"
-        self.metadata: dict[str, Any] = dict(context.invocation_metadata())
-        remaining = context.time_remaining()
+        self.metadata: dict[str, Any] = dict(call.invocation_metadata())
+        remaining = call.time_remaining()
         seconds = method.chain.default_deadline if remaining is None or remaining > _NEVER else remaining
-        self.access = access.Unit(
-            access_log,
+        self.unit = context.begin(
             "grpc",
             method.name,
-            self.metadata,
+            access_log,
             request_id=self.metadata.get(REQUEST_ID_KEY),
+            carrier=self.metadata,
             seconds=seconds,
+            client=call,
         )
-        self.access.record.may_lag = method.changes_nothing and FRESH_KEY not in self.metadata
-        self.request_id = self.access.request_id
-        context.set_trailing_metadata(((REQUEST_ID_KEY, self.request_id),))
-        self.work = watchdog.begin(context, time.monotonic() + seconds)
+        self.unit.read_only = method.changes_nothing and FRESH_KEY not in self.metadata
+        call.set_trailing_metadata(((REQUEST_ID_KEY, self.unit.request_id),))
 
     def admit(self) -> None:
         """Raise unless the caller may call this method now."""
-        self.work.check()
-        actor = self.method.chain.authenticate(self.method.name, self.metadata, self.context)
-        call.set_actor(actor)
-        require(actor, self.method.rule)
+        self.unit.check()
+        self.unit.actor = self.method.chain.authenticate(self.method.name, self.metadata, self.call)
+        require(self.unit.actor, self.method.rule)
 
     def fail(self, error: Exception) -> NoReturn:
         """End the call with the status that fits."""
-        if self.context.code() is not None:  # the handler called abort() or set_code() itself
-            self.code = self.context.code().name
-            self.context.abort(self.context.code(), (self.context.details() or b"").decode())
-        if self.work.is_over():
-            self._abort("DEADLINE_EXCEEDED" if self.context.is_active() else "CANCELLED", "Nobody waits any more.")
+        if self.call.code() is not None:  # the handler called abort() or set_code() itself
+            self.code = self.call.code().name
+            self.call.abort(self.call.code(), (self.call.details() or b"").decode())
+        if self.unit.is_over():
+            self._abort("DEADLINE_EXCEEDED" if self.call.is_active() else "CANCELLED", "Nobody waits any more.")
         if isinstance(error, OperationalError | InterfaceError):
             log.error("database error", method=self.method.name, exc_info=error)
             error = Unavailable("The database does not answer now. Try again later.", reason="DATABASE")
         if not isinstance(error, DomainError) or error.code not in grpc.StatusCode.__members__:
             log.error("unexpected error", method=self.method.name, exc_info=error)
-            self._abort("INTERNAL", f"Internal error; the log has it under request id {self.request_id}.")
+            self._abort("INTERNAL", f"Internal error; the log has it under request id {self.unit.request_id}.")
         status = to_status(error, self.method.domain)
         self._abort(error.code, status.message, (DETAILS_KEY, status.details))
 
     def _abort(self, code: str, message: str, *metadata: tuple[str, str | bytes]) -> NoReturn:
         self.code = code
-        self.context.set_trailing_metadata(((REQUEST_ID_KEY, self.request_id), *metadata))
-        abort: Callable[[grpc.StatusCode, str], NoReturn] = self.context.abort
+        self.call.set_trailing_metadata(((REQUEST_ID_KEY, self.unit.request_id), *metadata))
+        abort: Callable[[grpc.StatusCode, str], NoReturn] = self.call.abort
         abort(grpc.StatusCode[code], message)
 
     def close(self) -> None:
-        watchdog.end(self.work)
-        self.access.end("call", self.code)
+        self.unit.end("call", self.code)
 
 
-def _until(seconds: float, messages: Iterator[T], context: Any) -> Iterator[T]:
+def _until(seconds: float, messages: Iterator[T], call: Any) -> Iterator[T]:
     """The messages of a stream; whoever has more to say when the call's time is up is hung up on."""
-    with watchdog.waiting(context.cancel, seconds):
+    with watchdog.hanging_up(call.cancel, seconds):
         yield from messages
 
 
-def _only(messages: Iterator[T], context: Any) -> T:
+def _only(messages: Iterator[T], call: Any) -> T:
     """The message of a call that has one; whoever keeps it back is hung up on."""
-    with watchdog.waiting(context.cancel, MESSAGE_WITHIN):
+    with watchdog.hanging_up(call.cancel, MESSAGE_WITHIN):
         message = next(messages, None)
     if message is None:
         raise InvalidArgument("The call has no message.", reason="MALFORMED")
@@ -225,11 +221,11 @@ def _only(messages: Iterator[T], context: Any) -> T:
 def _health(handler: Any) -> "Handler":
     """The health check, without the chain: probes come every second, without a token, and make no log."""
 
-    def check(messages: Iterator[Any], context: grpc.ServicerContext) -> Any:
+    def check(messages: Iterator[Any], call: grpc.ServicerContext) -> Any:
         try:
-            return handler.unary_unary(_only(messages, context), context)
+            return handler.unary_unary(_only(messages, call), call)
         except InvalidArgument as error:
-            context.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
+            call.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
 
     return grpc.stream_unary_rpc_method_handler(check, handler.request_deserializer, handler.response_serializer)
 
@@ -237,7 +233,7 @@ def _health(handler: Any) -> "Handler":
 def _log_refusal(details: grpc.HandlerCallDetails, name: str, code: str) -> None:
     """The access line of a call that grpc refuses before any method sees it."""
     metadata: dict[str, Any] = dict(details.invocation_metadata or ())
-    unit = access.Unit(access_log, "grpc", name, metadata, request_id=metadata.get(REQUEST_ID_KEY))
+    unit = context.begin("grpc", name, access_log, request_id=metadata.get(REQUEST_ID_KEY), carrier=metadata)
     unit.end("call", code, method=details.method[:MAX_METHOD])
 
 

@@ -11,8 +11,8 @@ A domain's `rpc.py` looks like this; a method without a rule keeps the server fr
     def register(server):
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService.as_servicer(), server)
 
-The actor is `framework.context.call.actor()`; refusals are raised as `framework.errors`; a loop that may run long
-calls `framework.context.call.check_deadline()`. Between two messages of a stream the connection goes back to the pool,
+The actor is `self.actor`; refusals are raised as `framework.errors`; a loop that may run long
+calls `framework.context.check_deadline()`. Between two messages of a stream the connection goes back to the pool,
 unless a transaction is open: a cursor that spans messages needs `atomic()`.
 """
 
@@ -24,6 +24,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django_grpc_framework import services
 from django_grpc_framework.settings import grpc_settings
 
+from framework import context
+from framework.actor import Actor
+
 
 def root_handlers(server: grpc.Server) -> tuple[str, ...]:
     """Have all services added to the server by the project's hook; returns their full names."""
@@ -33,6 +36,11 @@ def root_handlers(server: grpc.Server) -> tuple[str, ...]:
 
 class Service(services.Service):
     """One instance a call, with `request`, `context` and `action` set; its database connections are looked after."""
+
+    @property
+    def actor(self) -> Actor:
+        """On whose behalf the call is made."""
+        return context.actor()
 
     @classmethod
     def as_servicer(cls, **attributes: Any) -> Any:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from framework import context
 from framework.actor import NOBODY
-from framework.context import call
 
 
 def _unit_of_work(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    if identifier := call.request_id():
+    if identifier := context.request_id():
         event.setdefault("request_id", identifier)
-    if (actor := call.actor()) != NOBODY:
+    if (actor := context.actor()) != NOBODY:
         event.setdefault("actor", str(actor))
     return event
 

@@ -11,7 +11,7 @@ from django.db import connections
 from prometheus_client import Counter as Count
 from prometheus_client import Gauge, Histogram
 
-from framework.context import access, call
+from framework import context
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 TASK_SECONDS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30, 60, 120, 300)
@@ -27,8 +27,8 @@ GRPC_CALLS = Count("grpc_calls", "Calls that were served.", ("method", "code"))
 GRPC_SECONDS = Histogram("grpc_call_seconds", "Time they took, streaming included.", ("method",), buckets=SECONDS)
 TASKS = Count("tasks", "Tries of tasks; code: OK, or why the try failed.", ("task", "code"))
 TASK_TIME = Histogram("task_seconds", "Time they took.", ("task",), buckets=TASK_SECONDS)
-QUERIES = Count("sql_queries", "Queries, by the kind of work that asked them.", ("door",))
-QUERY_SECONDS = Count("sql_seconds", "Time that work waited for the database.", ("door",))
+QUERIES = Count("sql_queries", "Queries, by the kind of work that asked them.", ("transport",))
+QUERY_SECONDS = Count("sql_seconds", "Time that work waited for the database.", ("transport",))
 POOL = Gauge("database_pool_connections", "Connections of the pools.", ("state",), multiprocess_mode="livesum")
 POOL_WAITING = Gauge("database_pool_waiting", "Threads that wait for a connection.", multiprocess_mode="livesum")
 
@@ -64,26 +64,26 @@ names = Names()
 
 def observe() -> None:
     """Count what this process does from now on."""
-    if count not in access.listeners:
-        access.listeners.append(count)
+    if count not in context.listeners:
+        context.listeners.append(count)
 
 
-def count(record: call.Record, seconds: float) -> None:
-    """A unit of work has ended: a listener of `access`."""
-    door, code = record.door, str(record.code)
-    name = names.label(record.name) if door == "graphql" else record.name
-    requests, took = _BY_DOOR[door]
+def count(unit: context.UnitOfWork, seconds: float) -> None:
+    """A unit of work has ended: a listener of `framework.context`."""
+    transport, code = unit.transport, str(unit.code)
+    name = names.label(unit.name) if transport == "graphql" else unit.name
+    requests, took = _BY_TRANSPORT[transport]
     requests.labels(name, code).inc()
     took.labels(name).observe(seconds)
-    if record.cost is not None:
-        GRAPHQL_COST.observe(record.cost)
-    if record.queries:
-        QUERIES.labels(door).inc(record.queries)
-        QUERY_SECONDS.labels(door).inc(record.sql_seconds)
+    if unit.cost is not None:
+        GRAPHQL_COST.observe(unit.cost)
+    if unit.queries:
+        QUERIES.labels(transport).inc(unit.queries)
+        QUERY_SECONDS.labels(transport).inc(unit.sql_seconds)
     _look_at_pool()
 
 
-_BY_DOOR: dict[str, tuple[Count, Histogram]] = {
+_BY_TRANSPORT: dict[str, tuple[Count, Histogram]] = {
     "web": (WEB_REQUESTS, WEB_SECONDS),
     "graphql": (GRAPHQL_REQUESTS, GRAPHQL_SECONDS),
     "grpc": (GRPC_CALLS, GRPC_SECONDS),

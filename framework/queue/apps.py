@@ -4,7 +4,7 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import pre_migrate
 
 from framework import ids
-from framework.context import work
+from framework.context.queries import guard_queries
 from framework.data import postgresql
 
 
@@ -13,7 +13,7 @@ class QueueConfig(AppConfig):
     verbose_name = "Background work"
 
     def ready(self) -> None:
-        work.guard_queries()
+        guard_queries()
         connection_created.connect(ids.install_on_sqlite)
         connection_created.connect(postgresql.use_fast_timestamps)
         pre_migrate.connect(ids.install_on_postgresql, sender=self)

@@ -7,7 +7,7 @@ import structlog
 from celery import Celery
 from django.db import Error, close_old_connections
 
-from framework.context import work
+from framework import context
 from framework.errors import DeadlineExceeded
 from framework.queue import alive, broker, heartbeat, state
 from framework.queue import table as queue
@@ -43,7 +43,7 @@ def run(app: Celery, stop: threading.Event) -> None:
     while not stop.is_set():
         alive.show()
         try:
-            with work.within(PASS):
+            with context.within(PASS):
                 heartbeat.note("relay", at_most_every=10)
                 report.write()
                 if time.monotonic() >= next_look:

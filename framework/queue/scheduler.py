@@ -9,7 +9,7 @@ from django.db import Error, close_old_connections, transaction
 from django.db.models import F, Q
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-from framework.context import work
+from framework import context
 from framework.errors import DeadlineExceeded
 from framework.queue import alive, heartbeat
 
@@ -58,7 +58,7 @@ class Scheduler(DatabaseScheduler):
     def tick(self, *args: Any, **kwargs: Any) -> float:
         alive.show()
         try:
-            with work.within(TICK):
+            with context.within(TICK):
                 heartbeat.note("beat", at_most_every=10)
                 return float(super().tick(*args, **kwargs))
         except (*NOT_ITS_FAULT, SchedulingError, ObjectDoesNotExist) as error:  # the last: deleted in this moment

@@ -13,8 +13,9 @@ from celery import current_task
 from celery.exceptions import Reject, Retry
 from django.db import Error, connection, transaction
 
+from framework import context
 from framework.actor import SYSTEM
-from framework.context import access, call, trace, work
+from framework.context import trace
 from framework.errors import FINAL, DomainError
 from framework.queue import running
 from framework.queue import table as queue
@@ -78,7 +79,6 @@ class Task(celery.Task):  # type: ignore[type-arg]
         headers = message.headers or {}
         if task_id is None or not headers.get("queued"):
             return super().__call__(*args, **kwargs)
-        call.start(headers.get("request_id"))
         if _patiently(lambda: queue.begin(task_id, message.retries)):
             with running.kept(task_id, self._seconds()):
                 self._run_logged(args, kwargs, headers)
@@ -86,11 +86,11 @@ class Task(celery.Task):  # type: ignore[type-arg]
         return None
 
     def _run_logged(self, args: Sequence[Any], kwargs: Mapping[str, Any], headers: Mapping[str, Any]) -> None:
-        unit = access.Unit(access_log, "task", self.name, headers, request_id=call.request_id())
-        call.set_actor(SYSTEM)
+        unit = context.begin("task", self.name, access_log, request_id=headers.get("request_id"), carrier=headers)
+        unit.actor = SYSTEM
         code = "INTERNAL"
         try:
-            with work.within(self._seconds() * QUERIES):
+            with context.within(self._seconds() * QUERIES):
                 self.run(*args, **kwargs)
             code = "OK"
         except AlreadyDone:
@@ -104,7 +104,7 @@ class Task(celery.Task):  # type: ignore[type-arg]
 
     def _reschedule(self, task_id: str, retries: int, due: datetime | timedelta) -> None:
         _mend_connection()
-        with work.regardless():
+        with context.shielded():
             rescheduled = queue.reschedule(task_id, retries, due)
         if not rescheduled:
             log.error("failed after its effect: not tried again", task=self.name, task_id=task_id)
@@ -122,7 +122,7 @@ class Task(celery.Task):  # type: ignore[type-arg]
         return float(self.time_limit or self.app.conf.task_time_limit or 3600)
 
     def _headers(self, headers: Mapping[str, Any] | None) -> dict[str, Any]:
-        passed_on = {"request_id": call.request_id() or None} | trace.headers()
+        passed_on = {"request_id": context.request_id() or None} | trace.headers()
         return {"queued": True} | passed_on | dict(headers or {})
 
 

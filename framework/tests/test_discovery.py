@@ -33,7 +33,8 @@ print(sorted(schema.graphql_schema.query_type.fields))
 from framework.management.commands.schedules import declared
 print(sorted(declared()))
 from django.contrib import admin
-print(sorted(model._meta.label for model in admin.site._registry if model.__module__.startswith(("apps.", "framework."))))
+own = ("apps.", "framework.")
+print(sorted(model._meta.label for model in admin.site._registry if model.__module__.startswith(own)))
 import grpc
 from concurrent.futures import ThreadPoolExecutor
 from framework.grpc import services as rpc

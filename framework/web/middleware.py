@@ -6,8 +6,8 @@ import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from framework import context
 from framework.actor import NOBODY, of_user
-from framework.context import access, call, work
 from framework.data import replica
 
 log = structlog.get_logger("access.web")
@@ -23,16 +23,16 @@ def unit_of_work(
 
     def respond(request: HttpRequest) -> HttpResponse:
         structlog.contextvars.clear_contextvars()
-        received = request.headers.get(call.REQUEST_ID_HEADER)
-        unit = access.Unit(log, "web", "", request.headers, request_id=received)
-        with work.within(max(PAGE, settings.GRAPHQL_TIMEOUT) - call.age()):
+        received = request.headers.get(context.REQUEST_ID_HEADER)
+        unit = context.begin("web", "", log, request_id=received, carrier=request.headers)
+        with context.within(max(PAGE, settings.GRAPHQL_TIMEOUT) - context.age()):
             response = get_response(request)
-        response[call.REQUEST_ID_HEADER] = unit.request_id
-        _complete(unit.record, request, response)
-        _remember(unit.record, response)
+        response[context.REQUEST_ID_HEADER] = unit.request_id
+        _complete(unit, request, response)
+        _remember(unit, response)
         unit.end(
             "request",
-            unit.record.code,
+            unit.code,
             method=request.method,
             path=request.path[:MAX_PATH],
             status=response.status_code,
@@ -42,19 +42,19 @@ def unit_of_work(
     return respond
 
 
-def _complete(record: call.Record, request: HttpRequest, response: HttpResponse) -> None:
+def _complete(unit: context.UnitOfWork, request: HttpRequest, response: HttpResponse) -> None:
     """What the view has not said: pages of Django have a route for a name, a status for a code, and a user."""
-    if not record.name:
-        record.name = _page(request)
-    if not record.code:
-        record.code = "OK" if response.status_code < 400 else f"HTTP_{response.status_code}"
-    if call.actor() == NOBODY and hasattr(request, "_cached_user"):  # nobody is looked up for the log
-        call.set_actor(of_user(request.user))
+    if not unit.name:
+        unit.name = _page(request)
+    if not unit.code:
+        unit.code = "OK" if response.status_code < 400 else f"HTTP_{response.status_code}"
+    if unit.actor == NOBODY and hasattr(request, "_cached_user"):  # nobody is looked up for the log
+        unit.actor = of_user(request.user)
 
 
-def _remember(record: call.Record, response: HttpResponse) -> None:
+def _remember(unit: context.UnitOfWork, response: HttpResponse) -> None:
     """A browser that has just written shall see it, whichever process or replica answers next."""
-    if record.wrote and replica.ALIAS in settings.DATABASES:
+    if unit.wrote and replica.ALIAS in settings.DATABASES:
         response.set_cookie(
             replica.COOKIE, "1", replica.COOKIE_SECONDS, httponly=True, secure=settings.SECURE, samesite="Lax"
         )

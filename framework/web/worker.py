@@ -13,7 +13,7 @@ from gunicorn.errors import ConfigError
 from gunicorn.http import get_parser
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
-from framework.context import call
+from framework import context
 from framework.web.incoming import Client, Connection, Incoming, Refused
 
 CHUNK = 64 * 1024  # bytes read from a socket at once
@@ -121,7 +121,7 @@ class Worker(ThreadWorker):
 
     def handle(self, conn: Connection) -> Any:
         self._large.pop(conn, None)
-        call.queued(time.monotonic() - conn.queued_at)
+        context.arrive(time.monotonic() - conn.queued_at)
         return super().handle(conn)
 
     def murder_pending(self) -> None:

@@ -7,12 +7,12 @@ from apps.accounts.tests.factories import StaffFactory
 from apps.catalog import repository
 from apps.catalog.rpc import register
 from apps.catalog.tests.factories import ProductFactory
-from framework.context import call, work
-from framework.context.tests.test_work import SLOW
+from framework import context
 from framework.data import replica
 from framework.errors import DeadlineExceeded
 from framework.grpc.channel import Channel
 from framework.grpc.tests import probe
+from framework.grpc.tests.test_deadlines import SLOW
 from framework.testing.grpc import LocalChannel
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
@@ -51,10 +51,10 @@ def asked(settings, monkeypatch):
 @pytest.fixture
 def unit():
     """A unit of work that began as one that changes nothing."""
-    call.start()
-    call.record().may_lag = True
-    yield call.record()
-    call.start()
+    context.begin("test")
+    context.current().read_only = True
+    yield context.current()
+    context.begin("test")
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_inside_a_transaction_the_primary_answers(unit, asked):
 
 def test_tasks_commands_and_the_shell_ask_the_primary(asked):
     repository.list_products()
-    call.start()
+    context.begin("test")
     repository.list_products()
 
     assert asked == []
@@ -142,7 +142,7 @@ def test_a_query_on_the_replica_ends_with_the_deadline_and_is_not_asked_again(un
         with connections[replica.ALIAS].cursor() as cursor:
             cursor.execute(SLOW[connection.vendor])
 
-    with pytest.raises(DeadlineExceeded), work.within(0.2):
+    with pytest.raises(DeadlineExceeded), context.within(0.2):
         replica.may_answer(read)()
 
     assert len(asked) == 1

@@ -7,8 +7,8 @@ import pytest
 from apps.orders import models, repository, services
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus
 from apps.orders.tests.factories import OrderFactory
+from framework import context
 from framework.actor import NOBODY, SYSTEM, Actor
-from framework.context import call
 from framework.errors import DomainError, Unavailable
 from framework.pages import Page
 from framework.testing.seam import CALLER, WAYS, reached
@@ -208,14 +208,14 @@ def test_who_acts_in_which_request_and_how_long_it_may_take_arrive(orders, custo
     row = OrderFactory(customer_id=customer.user_id)
 
     def list_orders(actor, **_) -> Page[Order]:
-        arrived.append((actor, call.request_id(), call.seconds_left()))
+        arrived.append((actor, context.request_id(), context.seconds_left()))
         return repository.list_orders(actor.user_id)
 
     monkeypatch.setattr(services, "list_orders", list_orders)
     if orders.way == "direct":
         monkeypatch.setattr("apps.orders.public.list_orders", list_orders)
-    call.start("request-7")
-    with call.within(5):
+    context.begin("test", request_id="request-7")
+    with context.within(5):
         (order,) = orders.list_orders(customer).items
 
     ((actor, request_id, left),) = arrived

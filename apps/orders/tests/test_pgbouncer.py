@@ -21,7 +21,7 @@ from apps.catalog.rpc import CHUNK
 from apps.catalog.tests.factories import ProductFactory
 from apps.orders.models import Order
 from deploy import pgbouncer
-from framework.context import work
+from framework import context
 from framework.data import database
 from framework.errors import DeadlineExceeded
 from framework.grpc import services as rpc
@@ -147,7 +147,7 @@ def test_a_query_is_cancelled_at_its_deadline_and_no_other_is():
     def ask(number):
         if number:
             return [value(f"SELECT {number} FROM pg_sleep(0.01)") for _ in range(20)]
-        with contextlib.suppress(DeadlineExceeded), work.within(0.2):
+        with contextlib.suppress(DeadlineExceeded), context.within(0.2):
             return value("SELECT 0 FROM pg_sleep(20)")
         return "cancelled"
 
@@ -162,7 +162,7 @@ def test_a_query_that_waits_for_a_connection_ends_soon_after_it_has_one():
         if number < SIZE:
             return value("SELECT 0 FROM pg_sleep(1)")
         time.sleep(0.2)
-        with contextlib.suppress(DeadlineExceeded), work.within(0.2):
+        with contextlib.suppress(DeadlineExceeded), context.within(0.2):
             return value("SELECT 0 FROM pg_sleep(20)")
         return "cancelled"
 

@@ -8,8 +8,8 @@ from django.utils import timezone
 from apps.catalog import public as catalog
 from apps.orders import models, repository, services, tasks
 from apps.orders.entities import Line, OrderLine, OrderStatus
+from framework import context
 from framework.actor import NOBODY, SYSTEM, Actor
-from framework.context import call
 from framework.errors import (
     AlreadyExists,
     DeadlineExceeded,
@@ -278,12 +278,12 @@ def test_the_catalog_gets_what_is_left_of_a_customers_time(stock, customer, monk
     left = []
 
     def hangs(_):
-        left.append(call.seconds_left())
+        left.append(context.seconds_left())
         raise DeadlineExceeded("The caller no longer waits for this.")
 
     product = stock()
     monkeypatch.setattr(catalog, "get_products", hangs)
-    monkeypatch.setattr(call, "age", lambda: 2.0)
+    monkeypatch.setattr(context, "age", lambda: 2.0)
     order = services.place_order(customer, [Line(product.id, 3)], "k1")
 
     assert order.status is OrderStatus.PENDING
@@ -292,7 +292,7 @@ def test_the_catalog_gets_what_is_left_of_a_customers_time(stock, customer, monk
 
 def test_a_customer_who_has_waited_long_enough_is_told_at_once(stock, customer, calls, monkeypatch):
     product = stock()
-    monkeypatch.setattr(call, "age", lambda: services.ANSWER_WITHIN)
+    monkeypatch.setattr(context, "age", lambda: services.ANSWER_WITHIN)
     order = services.place_order(customer, [Line(product.id, 3)], "k1")
 
     assert order.status is OrderStatus.PENDING
@@ -332,16 +332,16 @@ def test_what_a_rejected_order_may_have_taken_goes_back(stock, customer, catalog
 def test_a_customer_waits_no_longer_than_promised(stock, customer, monkeypatch):
     left = []
     works = catalog.get_products
-    monkeypatch.setattr(catalog, "get_products", lambda ids: left.append(call.seconds_left()) or works(ids))
-    call.start("r", seconds=30)
+    monkeypatch.setattr(catalog, "get_products", lambda ids: left.append(context.seconds_left()) or works(ids))
+    context.begin("test", request_id="r", seconds=30)
 
     services.place_order(customer, [Line(stock().id, 1)], "k1")
-    with call.within(1):
+    with context.within(1):
         services.place_order(customer, [Line(stock().id, 1)], "k2")
 
     assert 2 < left[0] <= 3
     assert 0 < left[1] <= 1
-    assert call.seconds_left() > 20
+    assert context.seconds_left() > 20
 
 
 def test_nothing_is_completed_that_is_not_there():

@@ -39,7 +39,7 @@ from graphql.execution.execute import (
 )
 from graphql.pyutils import Path, is_iterable
 
-from framework.context import call
+from framework.context import check_deadline
 from framework.errors import DeadlineExceeded
 from framework.graphql.loaders import Deferred
 
@@ -205,7 +205,7 @@ class DeferredExecutionContext(ExecutionContext):
     ) -> GraphQLResolveInfo:
         """What a resolver is told; made right before it is called, so the deadline is looked at here."""
         try:
-            call.check_deadline()
+            check_deadline()
         except DeadlineExceeded as exceeded:
             raise ExecutionAborted(located_error(exceeded, field_nodes, path.as_list())) from None
         return super().build_resolve_info(field_def, field_nodes, parent_type, path)
@@ -312,7 +312,7 @@ class DeferredExecutionContext(ExecutionContext):
     def _fetch(self, pending: Pending) -> None:
         while pending.deferred.awaits_fetch():
             try:
-                call.check_deadline()
+                check_deadline()
             except DeadlineExceeded as exceeded:
                 error = located_error(exceeded, pending.place.nodes, pending.path.as_list())
                 raise ExecutionAborted(error) from None
@@ -384,7 +384,7 @@ def watched(items: Any) -> Iterator[tuple[int, Any]]:
     """The items numbered, with an eye on the deadline. Raises DeadlineExceeded."""
     for index, item in enumerate(items):
         if not index % ITEMS_BETWEEN_CHECKS:
-            call.check_deadline()
+            check_deadline()
         yield index, item
 
 

@@ -27,7 +27,7 @@ from graphql import (
 from graphql.execution.execute import get_field_def, invalid_return_type_error
 from graphql.pyutils import Path, is_iterable
 
-from framework.context import call
+from framework.context import check_deadline
 from framework.graphql.executor import source
 from framework.graphql.executor.deferred import Pending, not_iterable, watched
 from framework.graphql.loaders import Deferred
@@ -348,7 +348,7 @@ def by_resolver(plan: FieldPlan, position: Position) -> source.Run:
     def execute(context: Context, source: Any, parent_path: Path | None) -> Any:
         path = new_path((parent_path, key, parent_name))
         try:
-            call.check_deadline()
+            check_deadline()
             info = new_info((*own, path, *context.info_of_operation))
             arguments = NO_ARGUMENTS if arguments_known else context.arguments(plan)
             value = resolve(source, info, **arguments)
@@ -372,7 +372,7 @@ def by_attribute(plan: FieldPlan, position: Position) -> source.Run:
         path = new_path((parent_path, key, parent_name))
         try:
             if may_be_called and callable(value):
-                call.check_deadline()
+                check_deadline()
                 value = value(plan.info(context, path))
             if value.__class__ is Deferred:
                 return context.suspend(value, path, position)

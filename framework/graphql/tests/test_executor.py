@@ -27,7 +27,7 @@ from graphql import (
     validate,
 )
 
-from framework.context import call
+from framework import context
 from framework.errors import DeadlineExceeded
 from framework.graphql.cache import BoundedCache
 from framework.graphql.executor import CompiledExecutionContext, DeferredExecutionContext, compiled, plans, source
@@ -149,8 +149,8 @@ def _compile_from_the_first_object(monkeypatch):
 
 @pytest.fixture
 def deadline():
-    yield lambda seconds: call.start(seconds=seconds)
-    call.start()
+    yield lambda seconds: context.begin("test", seconds=seconds)
+    context.begin("test")
 
 
 # Equality

@@ -8,7 +8,7 @@ import grpc
 import pytest
 from django.db import connection, connections, transaction
 
-from framework.context import call, work
+from framework import context
 from framework.errors import DeadlineExceeded
 from framework.grpc.tests import probe
 from framework.grpc.tests.conftest import serving
@@ -146,7 +146,7 @@ def test_a_stream_nobody_reads_any_more_stops(act):
 
 def test_an_expired_call_does_not_reach_the_handler(act):
     reached = []
-    act(lambda request, context: reached.append(call.seconds_left()))
+    act(lambda request, call: reached.append(context.seconds_left()))
     with (
         serving(probe.chain(deadline=-1.0)) as address,
         grpc.insecure_channel(address) as channel,
@@ -164,21 +164,21 @@ def slow_query():
 
 
 def test_a_part_has_no_more_time_than_the_work():
-    with work.within(0.1), work.within(60), pytest.raises(DeadlineExceeded):
+    with context.within(0.1), context.within(60), pytest.raises(DeadlineExceeded):
         slow_query()
 
 
 def test_a_part_has_its_own_time():
-    with work.within(60):
-        with work.within(0.1), pytest.raises(DeadlineExceeded):
+    with context.within(60):
+        with context.within(0.1), pytest.raises(DeadlineExceeded):
             slow_query()
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
 
 
 def test_after_a_part_the_work_is_watched_as_before():
-    with work.within(0.1):
-        with work.within(60):
+    with context.within(0.1):
+        with context.within(60):
             pass
         with pytest.raises(DeadlineExceeded):
             slow_query()
@@ -189,17 +189,14 @@ def test_a_part_ends_when_the_client_of_the_work_leaves():
         def is_active(self):
             return False
 
-    whole = work.watchdog.begin(Gone(), time.monotonic() + 60)
-    try:
-        with work.within(60), pytest.raises(DeadlineExceeded):
-            slow_query()
-    finally:
-        work.watchdog.end(whole)
+    context.begin("test", seconds=60, client=Gone())
+    with context.within(60), pytest.raises(DeadlineExceeded):
+        slow_query()
 
 
 def test_what_became_of_the_work_is_written_down_after_its_end():
-    with work.within(-1):
-        with work.regardless(), connection.cursor() as cursor:
+    with context.within(-1):
+        with context.shielded(), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         with pytest.raises(DeadlineExceeded), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -210,7 +207,7 @@ def test_a_connection_that_comes_later_in_any_thread_is_guarded():
 
     def ask():
         try:
-            with work.within(0.1):
+            with context.within(0.1):
                 connections["default"].close()  # and opened again by the query
                 slow_query()
         except DeadlineExceeded as error:
@@ -228,21 +225,12 @@ def test_a_connection_that_comes_later_in_any_thread_is_guarded():
 
 
 def test_a_forked_process_has_a_watchdog_of_its_own():
-    class Query:
-        vendor = "sqlite"
-
-        @property
-        def connection(self):
-            return self
-
-        def interrupt(self):
-            os._exit(0)
-
-    with work.within(60):  # so that this process has one
+    with context.within(60):  # so that this process has one
         child = os.fork()
         if child == 0:
-            doomed = work.watchdog.begin(work.Unseen(), time.monotonic() + 0.1)
-            doomed.query(Query(), lambda: time.sleep(10))
+            doomed = context.begin("test", seconds=0.1)
+            doomed.enter_query(lambda: os._exit(0))
+            time.sleep(10)
             os._exit(1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -8,8 +8,8 @@ import grpc
 import pytest
 from django.core.cache import cache
 
+from framework import context
 from framework.actor import NOBODY, Actor
-from framework.context import call
 from framework.grpc import assertion
 from framework.grpc.auth import parse_tokens
 from framework.grpc.channel import MAX_ATTEMPTS
@@ -36,8 +36,8 @@ def refusal(method, *metadata):
     return failed.value.code().name, from_call(failed.value, "probe").reason
 
 
-def who(request, context):
-    return probe.Text(text=repr(call.actor()))
+def who(request, call):
+    return probe.Text(text=repr(context.actor()))
 
 
 def test_the_handler_sees_the_service_that_calls(stub, act):

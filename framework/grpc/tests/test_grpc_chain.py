@@ -10,8 +10,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import InterfaceError, OperationalError, connection, connections
 from structlog.testing import capture_logs
 
+from framework import context
 from framework.actor import NOBODY, allow, anyone
-from framework.context import call
 from framework.errors import InvalidArgument
 from framework.grpc import interceptors
 from framework.grpc.errors import from_call
@@ -44,8 +44,8 @@ def wait_for_line(logs):
 
 
 def test_the_request_id_is_known_to_the_handler_and_comes_back(stub, act):
-    def fail(request, context):
-        raise InvalidArgument(call.request_id())
+    def fail(request, call):
+        raise InvalidArgument(context.request_id())
 
     act(fail)
     error = failure(stub.Write, probe.Text(), metadata=(*probe.bearer(), ID))
@@ -56,7 +56,7 @@ def test_the_request_id_is_known_to_the_handler_and_comes_back(stub, act):
 
 @pytest.mark.parametrize("received", ["", "with space", "x" * 65, "a\\nb"])
 def test_an_ill_formed_request_id_is_replaced(stub, act, received):
-    act(lambda request, context: probe.Text(text=call.request_id()))
+    act(lambda request, call: probe.Text(text=context.request_id()))
 
     answer = stub.Write(probe.Text(), metadata=(*probe.bearer(), ("x-request-id", received)))
 
@@ -223,18 +223,18 @@ def test_an_unknown_method_is_unimplemented(channel, logs):
 
 
 def test_the_default_deadline_is_set_when_the_client_set_none(stub, act):
-    act(lambda request, context: probe.Text(text=str(call.seconds_left())))
+    act(lambda request, call: probe.Text(text=str(context.seconds_left())))
 
     assert 29 < float(stub.Write(probe.Text(), metadata=probe.bearer()).text) <= 30
     assert 4 < float(stub.Write(probe.Text(), metadata=probe.bearer(), timeout=5).text) < 5.1  # the wire rounds up
 
 
 def test_calls_do_not_see_one_another(stub, act):
-    act(lambda request, context: probe.Text(text=repr(call.actor())))
+    act(lambda request, call: probe.Text(text=repr(context.actor())))
     stub.Write(probe.Text(), metadata=probe.bearer())
 
     assert stub.Read(probe.Text()).text == repr(NOBODY)
-    assert call.actor() == NOBODY
+    assert context.actor() == NOBODY
 
 
 @pytest.mark.postgresql

@@ -8,9 +8,8 @@ import time
 import grpc
 import pytest
 
-from framework import errors
+from framework import context, errors
 from framework.actor import NOBODY, SYSTEM, Actor
-from framework.context import call
 from framework.grpc.channel import Channel, service_config
 from framework.grpc.tests import probe
 from framework.grpc.tests.conftest import serving
@@ -30,9 +29,9 @@ def remote(request):
 
 @pytest.fixture(autouse=True)
 def _work_of_its_own():
-    call.start()
+    context.begin("test")
     yield
-    call.start()
+    context.begin("test")
 
 
 @pytest.mark.parametrize("error_class", errors.BY_CODE.values(), ids=lambda error: error.code)
@@ -42,7 +41,7 @@ def test_an_error_comes_back_as_the_callee_raised_it(remote, act, method, error_
         raise error_class("No.", fields={"sku": "taken"}, reason="TAKEN")
 
     act(fail)
-    call.set_actor(SYSTEM)
+    context.set_actor(SYSTEM)
     with pytest.raises(error_class) as failed:
         list(getattr(remote, method)(probe.Text()))
 
@@ -71,32 +70,32 @@ def test_a_fault_of_the_callee_stays_one(remote, act):
     ids=str,
 )
 def test_the_callee_knows_on_whose_behalf_it_is_called(remote, act, caller, seen):
-    act(lambda request, context: probe.Text(text=repr(call.actor())))
-    call.set_actor(caller)
+    act(lambda request, call: probe.Text(text=repr(context.actor())))
+    context.set_actor(caller)
 
     assert remote.Write(probe.Text()).text == repr(seen)
 
 
 @pytest.mark.parametrize("caller", [NOBODY, Actor(user_id=7)], ids=str)
 def test_without_a_token_nobody_gets_the_rights_of_a_certificate(caller):
-    call.set_actor(caller)
+    context.set_actor(caller)
     metadata = dict(Channel("grpc://local:1", probe.DESCRIPTOR).metadata(probe.WRITE))
 
     assert metadata.keys() == {"x-request-id", "x-fresh", "x-actor"}  # the last is refused without a token
 
 
 def test_the_request_id_travels_along(remote, act):
-    act(lambda request, context: probe.Text(text=call.request_id()))
-    call.start("the-same-id")
+    act(lambda request, call: probe.Text(text=context.request_id()))
+    context.begin("test", request_id="the-same-id")
 
     assert remote.Write(probe.Text()).text == "the-same-id"
 
 
 def test_the_callee_gets_no_more_time_than_the_caller_has(remote, act):
-    act(lambda request, context: probe.Text(text=str(call.seconds_left())))
+    act(lambda request, call: probe.Text(text=str(context.seconds_left())))
 
     assert 9 < float(remote.Write(probe.Text()).text) < 10.1
-    call.start(seconds=3)
+    context.begin("test", seconds=3)
     assert 2 < float(remote.Write(probe.Text()).text) < 3.1
     assert 1 < float(remote.Write(probe.Text(), timeout=2).text) < 2.1
 
@@ -104,7 +103,7 @@ def test_the_callee_gets_no_more_time_than_the_caller_has(remote, act):
 def test_without_time_left_there_is_no_call(remote, act):
     called = []
     act(lambda request, context: called.append(request))
-    call.start(seconds=-1)
+    context.begin("test", seconds=-1)
 
     with pytest.raises(errors.DeadlineExceeded):
         remote.Write(probe.Text())
@@ -154,7 +153,7 @@ class FailsTwice:
 def test_an_idempotent_method_is_tried_again(act, actor):
     handler = FailsTwice()
     act(handler)
-    call.set_actor(actor)
+    context.set_actor(actor)
     with serving() as address, Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel:
         assert probe.Stub(channel).Read(probe.Text(text="a")).text == "a"
 

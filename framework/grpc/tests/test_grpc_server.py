@@ -16,7 +16,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from structlog.testing import capture_logs
 
-from framework import discovery
+from framework import context, discovery
 from framework.grpc import interceptors
 from framework.grpc import server as grpc_server
 from framework.grpc import services as rpc
@@ -271,10 +271,9 @@ def tls_server(pem, settings, ready):
     servers[0].stop()
 
 
-def who(request, context):
-    from framework.context import call
+def who(request, call):
 
-    return probe.Text(text=str(call.actor()))
+    return probe.Text(text=str(context.actor()))
 
 
 def test_tls_protects_calls(tls_server, pem):

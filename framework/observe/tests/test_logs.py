@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 
 from apps.accounts.tests.factories import PASSWORD, StaffFactory, UserFactory
-from framework.context import call
+from framework import context
 from framework.errors import NotFound
 from framework.grpc import server as grpc_server
 from framework.grpc.tests import probe
@@ -114,7 +114,7 @@ def test_a_call_has_a_line(stub, lines, monkeypatch):
 
 
 def test_a_try_that_fails_says_why(lines, run_queued_tasks):
-    call.start("one-id")
+    context.begin("test", request_id="one-id")
     find.delay(5)
     find.delay("no number")
     run_queued_tasks()
@@ -128,16 +128,16 @@ def test_a_try_that_fails_says_why(lines, run_queued_tasks):
 
 
 def test_queries_are_counted_for_the_work_that_asked_them():
-    call.start()
+    context.begin("test")
     with connection.cursor() as cursor:
         for _ in range(3):
             cursor.execute("SELECT 1")
-    asked = call.record()
-    call.start()
+    asked = context.current()
+    context.begin("test")
 
     assert asked.queries == 3
     assert asked.sql_seconds > 0
-    assert call.record().queries == 0
+    assert context.current().queries == 0
 
 
 @pytest.mark.parametrize("password", [PASSWORD, "canary-wrong-password"])
@@ -193,8 +193,8 @@ def test_without_a_mail_server_no_address_is_logged(secrets, lines, settings):
 
 
 def test_an_id_that_a_mail_has_is_kept(settings):
-    message = EmailMessage("Hello", "", None, ["a@example.com"], headers={call.REQUEST_ID_HEADER: "its-own"})
-    call.start("another")
+    message = EmailMessage("Hello", "", None, ["a@example.com"], headers={context.REQUEST_ID_HEADER: "its-own"})
+    context.begin("test", request_id="another")
     get_connection("framework.mail.ConsoleBackend", stream=open("/dev/null", "w")).send_messages([message])  # noqa: SIM115
 
-    assert message.extra_headers == {call.REQUEST_ID_HEADER: "its-own"}
+    assert message.extra_headers == {context.REQUEST_ID_HEADER: "its-own"}

@@ -21,7 +21,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from apps.accounts.tests.factories import UserFactory
-from framework.context import access, call
+from framework import context
+from framework.context import unit
 from framework.observe import collectors, exporter, metrics
 from framework.queue import heartbeat, state
 from framework.queue import table as queue
@@ -35,7 +36,7 @@ ALERTS = DEPLOY / "prometheus" / "alerts.yml"
 @pytest.fixture
 def counted(monkeypatch):
     """How much a series has grown since the test began."""
-    monkeypatch.setattr(access, "listeners", [metrics.count])
+    monkeypatch.setattr(unit, "listeners", [metrics.count])
     monkeypatch.setattr(metrics, "names", metrics.Names(after=1))
     registry = prometheus_client.REGISTRY
     before = {(s.name, *sorted(s.labels.items())): s.value for family in registry.collect() for s in family.samples}
@@ -61,7 +62,7 @@ def test_a_request_is_counted_under_its_operation_once_that_is_known(graphql, co
     assert counted("graphql_requests_total", operation="(refused)", code="GRAPHQL_VALIDATION_FAILED") == 1
     assert counted("graphql_request_seconds_count", operation="One") == 3
     assert counted("graphql_cost_sum") == 3 * 1 + 51
-    assert counted("sql_queries_total", door="graphql") == 3 * 3
+    assert counted("sql_queries_total", transport="graphql") == 3 * 3
 
 
 @pytest.mark.django_db
@@ -74,14 +75,15 @@ def test_pages_are_counted_by_route(client, counted):
 
 
 @pytest.mark.parametrize(
-    ("door", "labels", "series"), [("grpc", "method", "grpc_calls_total"), ("task", "task", "tasks_total")]
+    ("transport", "label", "series"), [("grpc", "method", "grpc_calls_total"), ("task", "task", "tasks_total")]
 )
-def test_calls_and_tasks_are_counted_by_name_and_code(counted, door, labels, series):
-    record = call.Record(door, "a")
+def test_calls_and_tasks_are_counted_by_name_and_code(counted, transport, label, series):
+    record = context.UnitOfWork()
+    record.transport, record.name = transport, "a"
     record.code = "NOT_FOUND"
     metrics.count(record, 0.2)
 
-    assert counted(series, **{labels: "a", "code": "NOT_FOUND"}) == 1
+    assert counted(series, **{label: "a", "code": "NOT_FOUND"}) == 1
 
 
 def test_names_that_nobody_uses_again_make_no_series():
@@ -107,8 +109,10 @@ def test_the_pool_is_looked_at_once_a_second(monkeypatch, counted):
     both = [type("Connection", (), {"pool": Pool()}), type("Replica", (), {"pool": Pool()}), object()]
     monkeypatch.setattr(metrics, "connections", type("Connections", (), {"all": lambda: both}))
     monkeypatch.setattr(metrics, "_next_look", 0)
+    unit = context.UnitOfWork()
+    unit.transport = "task"
     for _ in range(3):
-        metrics.count(call.Record("task", "a"), 0)
+        metrics.count(unit, 0)
 
     assert Pool.asked == 2  # each once
     value = prometheus_client.REGISTRY.get_sample_value
@@ -202,7 +206,7 @@ def test_a_port_that_is_taken_is_named(settings, monkeypatch, tmp_path):
 
     settings.METRICS_PORT = 9100
     monkeypatch.setenv(exporter.DIRECTORY, str(tmp_path))
-    monkeypatch.setattr(access, "listeners", [])
+    monkeypatch.setattr(unit, "listeners", [])
     monkeypatch.setattr(collectors, "serve", refuse)
     with pytest.raises(ImproperlyConfigured, match="grpc cannot be at port 9101"):
         exporter.start("grpc")

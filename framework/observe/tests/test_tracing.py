@@ -14,8 +14,8 @@ from sentry_sdk.transport import Transport
 from structlog import get_logger
 
 from apps.accounts.tests.factories import UserFactory
-from framework import env
-from framework.context import call, trace
+from framework import context, env
+from framework.context import trace
 from framework.grpc.channel import Channel
 from framework.grpc.tests import probe
 from framework.observe import logs, tracing
@@ -201,7 +201,7 @@ def test_an_error_is_reported_with_its_request_id_and_release(graphql, reported,
 
 
 def test_an_error_without_an_exception_is_reported_by_its_words(reported):
-    call.start("an-id")
+    context.begin("test", request_id="an-id")
     get_logger("somewhere").error("calls did not end within the grace time", grace=30)
     get_logger("somewhere").warning("nothing to report")
 

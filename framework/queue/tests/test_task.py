@@ -9,7 +9,7 @@ from django.db import transaction
 from kombu.asynchronous.timer import Timer
 from kombu.exceptions import OperationalError
 
-from framework.context import call, work
+from framework import context
 from framework.errors import NotFound
 from framework.queue import broker as its_broker
 from framework.queue import consumer, heartbeat, relay, task
@@ -26,7 +26,7 @@ seen: list[str] = []
 def note(text: str) -> None:
     with once():
         heartbeat.note(text)
-    seen.append(call.request_id())
+    seen.append(context.request_id())
 
 
 @shared_task(name="test.fail", bind=True)
@@ -51,13 +51,13 @@ def once_twice() -> None:
 
 @shared_task(name="test.too_long")
 def too_long() -> None:
-    with work.within(-1):
+    with context.within(-1):
         Heartbeat.objects.count()
 
 
 @shared_task(name="test.deadline")
 def deadline() -> None:
-    seen.append(call.seconds_left())
+    seen.append(context.seconds_left())
 
 
 @pytest.fixture(autouse=True)
@@ -104,10 +104,10 @@ def broker(monkeypatch):
 
 
 def test_the_request_id_travels_with_a_task(broker):
-    call.start("request-1")
+    context.begin("test", request_id="request-1")
     note.delay("a")
     relay.publish_due(app)
-    call.start("another")
+    context.begin("test", request_id="another")
     broker.deliver(broker.messages[0])
 
     assert seen == ["request-1"]

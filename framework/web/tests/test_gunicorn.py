@@ -57,7 +57,7 @@ def test_the_environment_decides(tmp_path):
 def test_a_worker_says_how_long_a_request_waited_for_a_thread(monkeypatch):
     waited = []
     monkeypatch.setattr(web_worker, "time", SimpleNamespace(monotonic=lambda: 102.5))
-    monkeypatch.setattr(web_worker, "call", SimpleNamespace(queued=waited.append))
+    monkeypatch.setattr(web_worker, "context", SimpleNamespace(arrive=waited.append))
     monkeypatch.setattr(web_worker.ThreadWorker, "handle", lambda self, conn: None)
     worker = web_worker.Worker(1, 1, [], None, 30, Config(), None)
     worker.handle(SimpleNamespace(queued_at=100.0))

@@ -13,7 +13,7 @@ from django.urls import resolve
 
 from apps.accounts import repository
 from apps.accounts.tests.factories import UserFactory
-from framework.context import call
+from framework import context
 from framework.graphql.rate import RateLimit
 
 pytestmark = pytest.mark.django_db
@@ -139,7 +139,7 @@ def test_an_operation_that_runs_too_long_ends_with_one_error(graphql, monkeypatc
 
     def slow(_):
         time.sleep(0.1)
-        call.check_deadline()
+        context.check_deadline()
 
     monkeypatch.setattr(repository, "get_user", slow)
 
@@ -148,11 +148,11 @@ def test_an_operation_that_runs_too_long_ends_with_one_error(graphql, monkeypatc
 
 def test_the_wait_for_a_thread_is_part_of_a_requests_time(graphql, settings):
     app = graphql().login(UserFactory())
-    call.queued(settings.GRAPHQL_TIMEOUT + 1)
+    context.arrive(settings.GRAPHQL_TIMEOUT + 1)
     try:
         assert app.error("{ me { id } }")["code"] == "DEADLINE_EXCEEDED"
     finally:
-        call.queued(0)
+        context.arrive(0)
 
 
 def test_an_unexpected_error_is_masked_and_logged_with_the_request_id(graphql, monkeypatch, caplog):
@@ -191,8 +191,8 @@ def test_every_log_line_has_the_request_id_and_json_is_json(log_format):
 import logging, sys
 from framework.observe import logs
 logs.configure({log_format!r}, "INFO")
-from framework.context import call
-call.start("request-1")
+from framework import context
+context.begin("test", request_id="request-1")
 logging.getLogger("somebody.else").warning("said %s", "something")
 import structlog
 structlog.get_logger("ours").info("event", number=1)
