@@ -61,11 +61,9 @@ CORS_ALLOW_METHODS = ["GET", "POST"]
 CORS_ALLOW_HEADERS = ["accept", "content-type", "traceparent", "tracestate", "x-csrftoken", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 MIDDLEWARE = [
-    "framework.web.proxies.real_client",
-    "framework.observe.health.probe",
     "framework.web.middleware.unit_of_work",
-    "framework.web.headers.headers",
     "corsheaders.middleware.CorsMiddleware",  # answers a preflight before HTTPS and sessions are looked at
+    "framework.web.middleware.failures",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -76,6 +74,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+DEBUG_PROPAGATE_EXCEPTIONS = True  # to framework.web.middleware.failures, also without DEBUG
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

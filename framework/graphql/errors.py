@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError, GraphQLSyntaxError, Node, ValueNode, VariableDefinitionNode
 
+from framework.data import outage
 from framework.errors import DomainError
 
 log = structlog.get_logger(__name__)
@@ -91,6 +92,7 @@ def _format(error: GraphQLError, logged: set[int]) -> dict[str, Any]:
 
 def _translate(error: GraphQLError, logged: set[int]) -> tuple[str, dict[str, Any]]:
     cause = _cause(error)
+    cause = outage.unavailable(cause) or cause
     if _has_code(error):
         return _without_words_of(cause, error.message), dict(error.extensions or {})
     if isinstance(error, GraphQLSyntaxError):

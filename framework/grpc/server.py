@@ -22,7 +22,7 @@ from framework.data import database
 from framework.grpc.auth import Authenticator, parse_tokens
 from framework.grpc.interceptors import Chain
 from framework.grpc.service import root_handlers
-from framework.observe import readiness
+from framework.observe import health as stores
 
 READINESS_EVERY = 1.0  # seconds
 NOTICE = 0.5  # seconds between saying that the server will stop and stopping; calls on the wire get in meanwhile
@@ -104,7 +104,7 @@ class Server:
 
     def _watch_readiness(self) -> None:
         while True:
-            problems = readiness.problems()
+            problems = stores.check().problems
             answer = health_pb2.HealthCheckResponse
             self._set_health(answer.NOT_SERVING if problems else answer.SERVING)
             if self._stopping.wait(READINESS_EVERY):

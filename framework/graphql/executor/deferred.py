@@ -40,6 +40,7 @@ from graphql.execution.execute import (
 from graphql.pyutils import Path, is_iterable
 
 from framework.context import check_deadline
+from framework.data import outage
 from framework.errors import DeadlineExceeded
 from framework.graphql.loaders import Deferred
 
@@ -295,7 +296,7 @@ class DeferredExecutionContext(ExecutionContext):
         if not self.synchronous:
             super().handle_field_error(error, return_type, path)
             return
-        if isinstance(error.original_error, DeadlineExceeded):
+        if isinstance(error.original_error, DeadlineExceeded) or outage.is_outage(error.original_error):
             raise ExecutionAborted(error)
         if isinstance(return_type, GraphQLNonNull):
             raise error

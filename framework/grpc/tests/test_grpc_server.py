@@ -22,7 +22,7 @@ from framework.grpc import server as grpc_server
 from framework.grpc import services as rpc
 from framework.grpc.tests import probe
 from framework.management.commands.grpcrunserver import full_address
-from framework.observe import readiness
+from framework.observe import health as stores
 from framework.testing.plugin import free_port
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -41,7 +41,7 @@ def _probe_is_the_only_domain(monkeypatch, settings):
 def ready(monkeypatch):
     """Decides what the readiness check finds."""
     found = []
-    monkeypatch.setattr(readiness, "problems", lambda: list(found))
+    monkeypatch.setattr(stores, "check", lambda: stores.Health(list(found), []))
     return found
 
 

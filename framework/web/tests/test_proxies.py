@@ -2,15 +2,15 @@ import pytest
 from axes.models import AccessAttempt
 from django.test import Client
 
-from framework.web.proxies import correct, networks
+from framework.web.proxies import apply_forwarded, networks
 
-TRUSTED = networks(["10.0.0.0/8", "fd00::/8"])
+TRUSTED = networks(("10.0.0.0/8", "fd00::/8"))
 
 
 def corrected(peer, forwarded_for="", scheme="", trusted=TRUSTED):
     environ = {"REMOTE_ADDR": peer, "wsgi.url_scheme": "http"}
     environ |= {"HTTP_X_FORWARDED_FOR": forwarded_for, "HTTP_X_FORWARDED_PROTO": scheme}
-    correct(environ, trusted)
+    apply_forwarded(environ, trusted)
     return environ
 
 

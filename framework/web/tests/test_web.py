@@ -15,6 +15,7 @@ from apps.accounts import repository
 from apps.accounts.tests.factories import UserFactory
 from framework import context
 from framework.graphql.rate import RateLimit
+from framework.observe.health import Health
 
 pytestmark = pytest.mark.django_db
 
@@ -146,15 +147,6 @@ def test_an_operation_that_runs_too_long_ends_with_one_error(graphql, monkeypatc
     assert app.error("{ a: me { id } b: me { id } }")["code"] == "DEADLINE_EXCEEDED"
 
 
-def test_the_wait_for_a_thread_is_part_of_a_requests_time(graphql, settings):
-    app = graphql().login(UserFactory())
-    context.arrive(settings.GRAPHQL_TIMEOUT + 1)
-    try:
-        assert app.error("{ me { id } }")["code"] == "DEADLINE_EXCEEDED"
-    finally:
-        context.arrive(0)
-
-
 def test_an_unexpected_error_is_masked_and_logged_with_the_request_id(graphql, monkeypatch, caplog):
     def fail(_):
         raise ValueError("secret of the database")
@@ -175,11 +167,11 @@ def test_the_process_lives(client):
 def test_the_process_is_ready(client):
     response = client.get("/health/ready")
 
-    assert (response.status_code, response.json()["status"]) == (200, "ok")
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")  # nothing but the web server runs
 
 
 def test_a_process_whose_broker_is_away_is_not_ready(client, monkeypatch):
-    monkeypatch.setattr("framework.observe.readiness.problems", lambda: ["broker: ConnectionError"])
+    monkeypatch.setattr("framework.observe.health.check", lambda: Health(["broker: ConnectionError"], []))
     response = client.get("/health/ready")
 
     assert (response.status_code, response.json()["problems"]) == (503, ["broker: ConnectionError"])
