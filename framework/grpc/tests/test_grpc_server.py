@@ -372,6 +372,25 @@ def test_the_command_serves_until_it_is_told_to_stop(run):
     assert process.wait(10) == 0
 
 
+SIGNALLED = """
+import os, signal
+from framework.signals import stop_on_signals
+
+stopped = stop_on_signals()
+with stopped._cond:  # as the main thread holds it for a moment whenever it begins or ends to wait
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(1000):
+        pass  # here the handler runs
+stopped.wait()
+"""
+
+
+def test_a_signal_that_meets_the_main_thread_in_the_events_lock_stops_it():
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], timeout=20)
+
+    assert done.returncode == 0
+
+
 def test_the_command_refuses_a_busy_port(run):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
