@@ -12,7 +12,6 @@ bind = f"{settings.HOST}:{settings.PORT}"
 worker_class = "framework.web.worker.Worker"
 workers = settings.ENV.web_workers
 threads = settings.ENV.web_threads
-reload = settings.DEBUG
 keepalive = 75  # seconds: longer than a proxy keeps an idle connection, or its next request meets a closed one
 timeout = 30  # seconds without a sign of life, after which a worker is replaced; not a limit on requests
 graceful_timeout = settings.ENV.web_grace
