@@ -10,7 +10,7 @@ from django.views.debug import technical_500_response
 from django.views.defaults import server_error
 
 from framework import context
-from framework.actor import NOBODY, of_user
+from framework.actor import NOBODY, Actor
 from framework.data import outage, replica
 from framework.observe import health
 from framework.web.proxies import apply_forwarded, networks
@@ -102,7 +102,7 @@ def _complete(unit: context.UnitOfWork, request: HttpRequest, response: HttpResp
     if not unit.code:
         unit.code = "OK" if response.status_code < 400 else f"HTTP_{response.status_code}"
     if unit.actor == NOBODY and hasattr(request, "_cached_user"):  # nobody is looked up for the log
-        unit.actor = of_user(request.user)
+        unit.actor = Actor(user_id=request.user.pk)  # for the log: permissions would cost queries
 
 
 def _remember(unit: context.UnitOfWork, response: HttpResponse) -> None:
