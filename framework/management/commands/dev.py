@@ -67,7 +67,10 @@ def start_valkey() -> None:
     """Start the embedded Valkey, unless REDIS_URL names another. It stays until this process ends."""
     if settings.EMBEDDED_VALKEY:
         server = subprocess.Popen(
-            valkey.command(), stdout=subprocess.DEVNULL, preexec_fn=devserver.die_with_parent, start_new_session=True
+            valkey.command(settings.VALKEY_PORT, settings.DATA_DIR / "valkey"),
+            stdout=subprocess.DEVNULL,
+            preexec_fn=devserver.die_with_parent,
+            start_new_session=True,
         )
         os.environ[devserver.VALKEY] = str(server.pid)
 

@@ -26,7 +26,7 @@ from framework.queue import table as queue
 from framework.queue.models import Heartbeat, QueuedTask
 from framework.queue.scheduler import Scheduler
 from framework.queue.schedules import reconcile
-from framework.queue.tests import fast
+from framework.queue.tests import impatient_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,10 +45,11 @@ def worker(django_db_setup, django_db_blocker):
 
 @contextlib.contextmanager
 def started_worker(database: str, queue: str, **environment: str):
-    words = ["-m", "celery", "-A", "framework.queue.tests.fast", "worker", "--pool", "prefork", "--concurrency", "2"]
+    words = ["worker", "--pool", "prefork", "--concurrency", "2", "--loglevel", "ERROR"]
+    own = {impatient_worker.DATABASE: database, impatient_worker.QUEUE: queue, "REDIS_URL": settings.REDIS_URL}
     process = subprocess.Popen(
-        [sys.executable, *words, "--loglevel", "ERROR"],
-        env=os.environ | {fast.DATABASE: database, fast.QUEUE: queue, "REDIS_URL": settings.REDIS_URL} | environment,
+        [sys.executable, "-m", "celery", "-A", impatient_worker.__name__, *words],
+        env=os.environ | own | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=settings.BASE_DIR,
@@ -100,14 +101,14 @@ def effects() -> set[str]:
 
 
 def test_a_real_worker_runs_a_task_to_the_end(running):
-    fast.effect.delay("a")
+    impatient_worker.effect.delay("a")
     wait_for(nothing_is_queued)
 
     assert effects() == {"a"}
 
 
 def test_a_task_whose_worker_was_killed_is_done_once(running, tmp_path):
-    fast.slow_at_first.delay("a", str(tmp_path))
+    impatient_worker.slow_at_first.delay("a", str(tmp_path))
     wait_for((tmp_path / "a").exists)
     os.kill(int((tmp_path / "a").read_text()), signal.SIGKILL)
     wait_for(nothing_is_queued)
@@ -116,7 +117,7 @@ def test_a_task_whose_worker_was_killed_is_done_once(running, tmp_path):
 
 
 def test_a_task_that_runs_long_is_not_taken_for_dead_when_copies_of_it_come(running):
-    fast.long.delay("a")
+    impatient_worker.long.delay("a")
     wait_for(lambda: QueuedTask.objects.filter(starts=1).exists())
     for _ in range(5):
         QueuedTask.objects.update(due_at=timezone.now())
@@ -128,11 +129,11 @@ def test_a_task_that_runs_long_is_not_taken_for_dead_when_copies_of_it_come(runn
 
 
 def test_a_task_that_kills_its_worker_is_parked_and_holds_up_no_other(running):
-    fast.poison.delay()
+    impatient_worker.poison.delay()
     wait_for(lambda: QueuedTask.objects.filter(starts=1).exists())
     names = {f"other-{number}" for number in range(5)}
     for name in names:
-        fast.effect.delay(name)
+        impatient_worker.effect.delay(name)
     wait_for(lambda: effects() == names)
     assert QueuedTask.objects.get().parked_at is None
     wait_for(nothing_is_queued)
@@ -141,7 +142,7 @@ def test_a_task_that_kills_its_worker_is_parked_and_holds_up_no_other(running):
 
 
 def test_what_a_wiped_broker_held_is_published_again(running):
-    fast.effect.apply_async(("a",), countdown=600)
+    impatient_worker.effect.apply_async(("a",), countdown=600)
     QueuedTask.objects.update(published=1)  # as if the broker had it
     broker.connect()._client.delete(broker.MARK)
     wait_for(nothing_is_queued)
@@ -152,7 +153,7 @@ def test_what_a_wiped_broker_held_is_published_again(running):
 @pytest.mark.postgresql
 def test_two_relays_publish_each_task_once():
     for number in range(400):
-        fast.effect.delay(str(number))
+        impatient_worker.effect.delay(str(number))
     published: Counter[str] = Counter()
 
     class Broker:

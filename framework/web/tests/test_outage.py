@@ -13,6 +13,7 @@ from psycopg.errors import ReadOnlySqlTransaction
 from framework import context
 from framework.data import outage
 from framework.graphql.view import GraphQLView
+from framework.tests.library.factories import StaffFactory
 
 ME = {"query": "{ me { id } }"}
 
@@ -24,8 +25,7 @@ def client():
 
 @pytest.fixture
 def signed_in(client, db):
-    user = get_user_model().objects.create_superuser("staff@example.com", "password")
-    client.force_login(user)
+    client.force_login(StaffFactory(is_superuser=True))
     return client
 
 

@@ -1,7 +1,9 @@
 import pytest
 from django.http import HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
+from django.urls import resolve
 
+from framework.graphql.limits import RateLimit
 from framework.web.middleware import unit_of_work
 from framework.web.proxies import apply_forwarded, networks
 
@@ -67,3 +69,29 @@ def test_views_see_the_client_and_no_header_of_a_proxy(settings, peer, client):
 
     assert seen[0].META["REMOTE_ADDR"] == client
     assert "x-forwarded-for" not in seen[0].headers
+
+
+def ask(peer, forwarded_for):
+    return Client(REMOTE_ADDR=peer).get("/graphql?query={__typename}", headers={"x-forwarded-for": forwarded_for})
+
+
+@pytest.fixture
+def limited(settings, monkeypatch):
+    """Two requests a minute for each address; 10.0.0.0/8 are proxies."""
+    settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
+    monkeypatch.setattr(resolve("/graphql").func, "rate", RateLimit(2))
+
+
+@pytest.mark.django_db
+def test_a_client_cannot_change_its_address_to_pass_the_rate_limit(limited):
+    answers = [ask("203.0.113.9", f"198.51.100.{number}").status_code for number in range(3)]
+
+    assert answers == [200, 200, 429]
+
+
+@pytest.mark.django_db
+def test_a_client_behind_the_proxy_uses_up_only_its_own_limit(limited):
+    answers = [ask("10.0.0.2", "203.0.113.9").status_code for _ in range(3)]
+
+    assert answers == [200, 200, 429]
+    assert ask("10.0.0.2", "203.0.113.10").status_code == 200

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from framework.testing.plugin import free_port, wait_for_port
+from framework.testing.servers import free_port, wait_for_port
 from framework.web.incoming import HEAD_LIMIT, Incoming, Refused
 
 POST = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n"
