@@ -18,7 +18,7 @@ import grimp
 from django.conf import settings
 
 ROOT = settings.BASE_DIR
-DOMAIN = ("entities", "rules", "wire", "client", "fake")  # beside public.py
+DOMAIN = ("entities", "rules", "client", "fake")  # beside public.py
 TOP = "framework.client"  # the package's own __init__
 SEAM, CLIENT = "framework.seam.remote", "framework.client.remote"  # the package has the second in place of the first
 _IMPORT = re.compile(r"^(\s*from )(?:apps\.|(?=(?:framework|protos)\b))", re.MULTILINE)

@@ -30,8 +30,8 @@ class Orders(Fake):
         self._catalog = catalog
         self._orders: dict[int, Order] = {}
         self._lines: dict[int, list[OrderLine]] = {}
-        self._keys: dict[tuple[int, str], tuple[int, Any]] = {}  # the order, and what was asked for
-        self._expected: dict[int, Total | None] = {}
+        self._keys: dict[tuple[int, str], int] = {}
+        self._wanted: dict[int, tuple[list[Line], Total | None]] = {}
 
     def place_order(
         self,
@@ -46,11 +46,9 @@ class Orders(Fake):
         wanted = rules.checked_lines(lines, key), rules.checked_total(expected_total, currency)
         with self._lock:
             if (customer_id, key) not in self._keys:
-                order_id = self._add(customer_id, wanted[0])
-                self._keys[customer_id, key] = order_id, wanted
-                self._expected[order_id] = wanted[1]
-            order_id, asked_for = self._keys[customer_id, key]
-            if asked_for != wanted:
+                self._keys[customer_id, key] = self._add(customer_id, *wanted)
+            order_id = self._keys[customer_id, key]
+            if self._wanted[order_id] != wanted:
                 raise rules.key_reused()
             try:
                 return self.complete_order(order_id)
@@ -67,11 +65,15 @@ class Orders(Fake):
             if problem := rules.why_unsellable(lines, products):
                 return self._change(order, status=OrderStatus.REJECTED, reason=problem)
             now, problem = rules.total(lines, products), ""
-            if self._expected[order_id] not in (None, now):
+            if self._wanted[order_id][1] not in (None, now):
                 problem = rules.price_changed(now)
             elif problem := self._take(order_id, lines):
                 return self._change(order, status=OrderStatus.REJECTED, reason=problem)
-            self._lines[order_id] = [_bought(line, products[line.product_id]) for line in lines]
+            bought = ((line, products[line.product_id]) for line in lines)
+            self._lines[order_id] = [
+                line._replace(name=product.name, unit_price=product.price, currency=product.currency)
+                for line, product in bought
+            ]
             status = OrderStatus.REJECTED if problem else OrderStatus.PLACED
             return self._change(order, status=status, reason=problem, total=now.amount, currency=now.currency)
 
@@ -108,10 +110,10 @@ class Orders(Fake):
     def _of(self, customer_id: int) -> list[Order]:
         return [order for order in self._orders.values() if order.customer_id == customer_id]
 
-    def _add(self, customer_id: int, lines: Sequence[Line]) -> int:
+    def _add(self, customer_id: int, lines: list[Line], expected: Total | None = None) -> int:
         now = datetime.now(UTC)
         order = Order(next(IDS), customer_id, OrderStatus.PENDING, _ZERO, "", "", now, now)
-        self._orders[order.id] = order
+        self._orders[order.id], self._wanted[order.id] = order, (lines, expected)
         self._lines[order.id] = [OrderLine(line.product_id, "", _ZERO, "", line.quantity) for line in lines]
         return order.id
 
@@ -126,9 +128,4 @@ class Orders(Fake):
         return ""
 
     def _change(self, order: Order, **values: Any) -> Order:
-        changed = self._orders[order.id] = order._replace(**values, updated_at=datetime.now(UTC))
-        return changed
-
-
-def _bought(line: OrderLine, product: Any) -> OrderLine:
-    return line._replace(name=product.name, unit_price=product.price, currency=product.currency)
+        return self._put(self._orders, order.id, order._replace(**values, updated_at=datetime.now(UTC)))

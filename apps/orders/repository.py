@@ -95,7 +95,7 @@ def add_order(
 ) -> Order | None:
     """Write a pending order; None when the customer has used the key already."""
     now = timezone.now()
-    amount, currency = expected or (None, "")
+    amount, currency = expected or (None, None)
     try:
         with transaction.atomic():
             order_id = _PENDING.run(customer_id, key, fingerprint, now, amount, currency)

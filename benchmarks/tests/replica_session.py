@@ -52,10 +52,7 @@ def catch_up() -> None:
 def main() -> dict[str, list[str]]:
     call_command("migrate", verbosity=0)
     visitor, staff = Client(headers={"host": "localhost"}), Client(headers={"host": "localhost"})
-    staff.force_login(
-        get_user_model().objects.create_user("staff@example.com", "x", is_staff=True),
-        backend="django.contrib.auth.backends.ModelBackend",
-    )
+    staff.force_login(get_user_model().objects.create_superuser("staff@example.com", "x"))
     found = {}
     ask(staff, CREATE, sku="A")
     catch_up()

@@ -7,6 +7,7 @@ import prometheus_client
 import yaml
 from django.conf import settings
 
+import framework.observe.metrics  # noqa: F401 - declares the metrics
 from framework.observe import collectors
 
 DEPLOY = settings.BASE_DIR / "deploy"

@@ -114,9 +114,9 @@ def _write_database() -> str:
         cursor.execute("SHOW transaction_read_only")
         if cursor.fetchone() == ("on",):
             return "read-only"
-    from framework.queue import heartbeat  # models, which this module is imported before
+    from framework.queue import liveness  # models, which this module is imported before
 
-    heartbeat.note("write", at_most_every=WRITE_EVERY)  # a full disk is noticed only by writing
+    liveness.record_heartbeat("write", at_most_every=WRITE_EVERY)  # a full disk is noticed only by writing
     return ""
 
 
@@ -142,7 +142,7 @@ def _redis() -> Any:
 
 
 def _silent() -> list[str]:
-    from framework.queue.state import heartbeat_ages
+    from framework.queue.liveness import heartbeat_ages
 
     ages = heartbeat_ages()
     return [f"{part} is silent" for part, limit in SILENCE.items() if ages.get(part, limit + 1) > limit]

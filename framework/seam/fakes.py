@@ -1,7 +1,7 @@
 """What the domains' fakes share: ids, pages of entities in memory, and the types that go with them. Needs no Django."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from itertools import count
 from types import ModuleType
 from typing import Any, TypeVar
@@ -10,6 +10,7 @@ from framework.pages import Keyset, Page, bad_token, check_size
 
 IDS = count(1 << 58)  # as large as real ones, which no float holds
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T", bound=tuple[Any, ...])
 
 
@@ -25,6 +26,10 @@ class Fake:
         if name.startswith("_"):  # before __init__, as when unpickling
             raise AttributeError(name)
         return getattr(self._entities, name)
+
+    def _put(self, table: dict[K, T], key: K, row: T) -> T:
+        table[key] = row
+        return row
 
     def _page(self, entities: Iterable[T], keyset: Keyset, *, first: int, after: str) -> Page[T]:
         """`first` entities of the list after the token.

@@ -4,8 +4,11 @@ The product's tests apply them to all of its domains.
 """
 
 import inspect
+import re
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
+from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
@@ -13,6 +16,7 @@ from django.conf import settings
 from django.db import models
 
 from framework import discovery
+from framework.seam.conversions import is_entity
 from framework.testing.seam import is_value
 
 Function = Callable[..., Any]
@@ -64,6 +68,32 @@ def _batch_problem(name: str, found: dict[str, Function]) -> Iterable[str]:
     if batch and get_type_hints(batch) == {f"{parameters[0]}s": Sequence[int], "return": dict[int, thing]}:
         return ()
     return (f"{name} needs {name}s({parameters[0]}s: Sequence[int]), which returns a dict by id",)
+
+
+def untested(client: ModuleType) -> list[str]:
+    """The functions of a domain's client that its tests/test_contract.py does not call."""
+    tests = Path(str(client.__file__)).parent / "tests" / "test_contract.py"
+    text = tests.read_text() if tests.exists() else ""
+    public = {name: it for name, it in vars(client).items() if not name.startswith("_")}
+    declared = [name for name, it in public.items() if getattr(it, "__module__", "") == client.__name__]
+    return [name for name in declared if not re.search(rf"\.{name}\b", text)]
+
+
+def entities(client: ModuleType) -> list[Any]:
+    """The domain's own entities that its client converts."""
+    own = f"{client.__name__.rpartition('.')[0]}.entities"
+    return [kind for kind in vars(client).values() if is_entity(kind) and kind.__module__ == own]
+
+
+def altered(entity: Any, hints: dict[str, Any]) -> Any:
+    """A copy of the entity with these fields; a new one has a default if all of the entity's have one."""
+    known = entity._field_defaults
+    defaults = {name: known[name] for name in hints if name in known}
+    if len(known) == len(entity._fields):
+        defaults = dict.fromkeys(hints.keys() - entity._fields, known[entity._fields[0]]) | defaults
+    copy: Any = namedtuple(entity.__name__, hints, defaults=defaults.values(), module=entity.__module__)  # type: ignore[misc]
+    copy.__annotations__ = hints
+    return copy
 
 
 def crossing_relations(tables: Iterable[type[models.Model]]) -> list[str]:

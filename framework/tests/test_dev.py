@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
-from framework import devserver
+from framework.management import devserver
 from framework.management.commands import dev, valkey
 
 

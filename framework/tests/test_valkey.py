@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from framework.management.commands.valkey import command
-from framework.testing.plugin import free_port, wait_for_port
+from framework.testing.servers import free_port, wait_for_port
 
 
 @pytest.fixture

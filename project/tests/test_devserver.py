@@ -15,7 +15,7 @@ from framework.testing.servers import free_port
 
 
 class System:
-    """`python -m framework.devserver` on a copy of the project, which a test may break."""
+    """`python -m framework.management.devserver` on a copy of the project, which a test may break."""
 
     def __init__(self, folder):
         self.folder, self.port, self.ports = folder, free_port(), []
@@ -27,7 +27,7 @@ class System:
         environ |= {"DATABASE_URL": "", "PYTHONUNBUFFERED": "1"}
         self.output = (folder / "output").open("w+")
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "framework.devserver"],
+            [sys.executable, "-m", "framework.management.devserver"],
             cwd=folder,
             env=environ,
             stdout=self.output,

@@ -2,7 +2,9 @@
 
 import inspect
 import re
-from collections.abc import Callable, Iterable
+import runpy
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -11,10 +13,23 @@ from django.apps import apps
 from django.db import transaction
 
 from framework import discovery
-from framework.testing.rules import crossing_relations, functions, is_ours, pairs, reads, uncrossable, without_batch
+from framework.seam.conversions import ContractError
+from framework.testing.rules import (
+    altered,
+    crossing_relations,
+    entities,
+    functions,
+    is_ours,
+    pairs,
+    reads,
+    uncrossable,
+    untested,
+    without_batch,
+)
 from framework.testing.seam import is_value
 
 PUBLIC = list(discovery.modules("public"))
+CLIENTS = list(discovery.modules("client"))
 
 
 def moving(found: Iterable[tuple[Any, Any]]) -> list[Any]:
@@ -53,6 +68,31 @@ def test_a_function_looks_the_same_wherever_its_domain_runs(here, elsewhere):
     assert elsewhere is not None
     assert inspect.signature(here) == inspect.signature(elsewhere)
     assert get_type_hints(here) == get_type_hints(elsewhere)
+
+
+def changed(entity: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A field, and the entity's fields with it or without it."""
+    hints = get_type_hints(entity)
+    yield "brand", {"brand": str} | hints
+    yield from ((left_out, {name: hints[name] for name in hints if name != left_out}) for left_out in hints)
+
+
+@pytest.mark.parametrize(("client", "entity"), [(client, kind) for client in CLIENTS for kind in entities(client)])
+def test_a_field_that_the_entity_or_the_contract_lacks_keeps_the_domain_from_starting(client, entity, monkeypatch):
+    """The client's module is run again, over entities with one field more and one field less."""
+    monkeypatch.delitem(sys.modules, client.__name__)
+    for field, hints in changed(entity):
+        monkeypatch.setattr(f"{entity.__module__}.{entity.__name__}", altered(entity, hints))
+        with pytest.raises(ContractError) as refused:
+            runpy.run_module(client.__name__)
+        assert f"'{field}'" in str(refused.value)
+        assert entity.__module__.replace(".", "/") + ".py" in str(refused.value)
+        assert ".proto" in str(refused.value)
+
+
+def test_every_function_that_can_run_elsewhere_is_called_by_its_domains_contract_tests():
+    """What differs between in process and over the wire shows only where the same test runs both ways."""
+    assert {client.__name__: untested(client) for client in CLIENTS if untested(client)} == {}
 
 
 @pytest.mark.django_db

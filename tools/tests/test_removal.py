@@ -34,9 +34,9 @@ from importlinter.cli import lint_imports_command
 lint_imports_command()
 """
 PART = [
-    "framework/seam/tests/test_seam.py",
     "project/tests/test_env.py",
     "project/tests/test_schema.py",
+    "project/tests/test_seam.py",
     "tools/tests/test_protos.py",
 ]
 

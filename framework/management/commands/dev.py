@@ -1,4 +1,4 @@
-"""`manage.py dev`: everything at once, in one terminal. The roles that framework/devserver.py runs."""
+"""`manage.py dev`: everything at once, in one terminal. The roles that framework/management/devserver.py runs."""
 
 import gc
 import io
@@ -16,7 +16,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import get_resolver
 
-from framework import devserver, discovery
+from framework import discovery
+from framework.management import devserver
 from framework.management.commands import grpcrunserver, relay, valkey
 from framework.observe import health
 
@@ -26,7 +27,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        os.execv(sys.executable, [sys.executable, "-m", "framework.devserver"])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "framework.management.devserver"])  # noqa: S606
 
 
 def prepare(*, first: bool) -> Mapping[str, Callable[[], object]]:

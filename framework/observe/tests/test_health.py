@@ -5,7 +5,7 @@ import redis
 from django.db import OperationalError, connection, connections
 
 from framework.observe import health
-from framework.queue import heartbeat, state
+from framework.queue import liveness
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,7 +79,7 @@ def test_migrations_that_are_missing_make_unready_until_they_are_there(monkeypat
 
 
 def test_a_silent_part_is_told_and_leaves_the_process_ready(client, monkeypatch):
-    monkeypatch.setattr(state, "heartbeat_ages", lambda: {"beat": 119, "relay": 61, "broker": 1, "queue": 1})
+    monkeypatch.setattr(liveness, "heartbeat_ages", lambda: {"beat": 119, "relay": 61, "broker": 1, "queue": 1})
     response = client.get("/health/ready")
 
     assert response.status_code == 200
@@ -120,7 +120,7 @@ def test_a_database_that_refuses_a_write_is_named(monkeypatch):
     def refuse(*args, **options):
         raise OperationalError("could not extend file: No space left on device")
 
-    monkeypatch.setattr(heartbeat, "note", refuse)
+    monkeypatch.setattr(liveness, "record_heartbeat", refuse)
 
     assert health.check().degraded[0] == "cannot write to database: OperationalError"
 

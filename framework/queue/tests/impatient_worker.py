@@ -17,21 +17,22 @@ DATABASE, QUEUE = "IMPATIENT_DATABASE", "IMPATIENT_QUEUE"
 if DATABASE in os.environ:
     settings.DATABASES["default"]["NAME"] = os.environ[DATABASE]
 
-from framework.tests.celery import app  # noqa: E402 - after the database it is to use
+from framework.queue.broker import queues  # noqa: E402 - after the database it is to use
+from framework.tests.celery import app  # noqa: E402
 
 if DATABASE in os.environ:
-    app.conf.task_default_queue = os.environ[QUEUE]
+    app.conf.update(task_default_queue=os.environ[QUEUE], task_queues=queues(os.environ[QUEUE]))
 
 
 @app.on_after_finalize.connect
-def _be_impatient(**_) -> None:
+def _shorten_leases(**_) -> None:
     if DATABASE in os.environ:
         import django
 
         django.setup()
-        from framework.queue import table as queue
+        from framework.queue import table
 
-        queue.RUN = timedelta(seconds=1.5)
+        table.LEASE = timedelta(seconds=1.5)
 
 
 @shared_task(name="test.effect")
@@ -53,7 +54,7 @@ def slow_at_first(name: str, folder: str) -> None:
 
 @shared_task(name="test.long")
 def long(name: str) -> None:
-    """Runs for longer than a worker may be silent."""
+    """Runs for longer than a lease."""
     time.sleep(3)
     _write(name)
 

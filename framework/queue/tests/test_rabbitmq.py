@@ -10,8 +10,7 @@ import pytest
 from celery import Celery
 from django.db import connection, transaction
 
-from framework.queue import broker, relay
-from framework.queue import table as queue
+from framework.queue import broker, outbox, relay
 from framework.queue.celery_settings import _RABBITMQ as RABBITMQ
 from framework.queue.models import QueuedTask
 from framework.queue.tests import impatient_worker
@@ -92,7 +91,7 @@ def test_a_broker_that_dies_loses_nothing(running, node, frozen, caplog, wiped):
     names = {f"task-{number}" for number in range(50)}
     for name in sorted(names):
         impatient_worker.effect.delay(name)
-    wait_for(lambda: not QueuedTask.objects.filter(published=0).exists())
+    wait_for(lambda: not QueuedTask.objects.filter(times_published=0).exists())
     node.crash()
     if wiped:
         node.wipe()
@@ -114,7 +113,7 @@ def test_while_the_broker_is_away_tasks_wait_in_the_table(node, settings):
     with pytest.raises(broker.DOWN):
         broker.connect().is_marked()
 
-    assert [message.args for message in queue.claim_due()] == [["a"]]
+    assert [message.args for message in outbox.claim_due()] == [["a"]]
 
 
 def test_how_much_waits_is_told(node, settings):

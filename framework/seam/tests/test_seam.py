@@ -13,7 +13,7 @@ from django.test.utils import isolate_apps
 
 from framework.actor import Actor
 from framework.pages import Keyset, Page
-from framework.testing.rules import crossing_relations, uncrossable, without_batch
+from framework.testing.rules import crossing_relations, uncrossable, untested, without_batch
 from framework.testing.seam import conforms, is_value, via
 from framework.tests.library import models as library
 from framework.tests.library import public
@@ -88,6 +88,20 @@ def test_the_guard_of_batches_misses_no_function():
         "get_other needs get_others(thing_ids: Sequence[int]), which returns a dict by id",
         "get_alone needs get_alones(thing_ids: Sequence[int]), which returns a dict by id",
     ]
+
+
+def test_the_guard_of_contract_tests_misses_no_function(tmp_path):
+    def get_thing() -> None: ...
+    def get_other() -> None: ...
+
+    client = ModuleType("shop.client")
+    vars(client).update(get_thing=get_thing, get_other=get_other, _helper=get_thing, __file__=tmp_path / "client.py")
+    get_thing.__module__ = get_other.__module__ = "shop.client"
+
+    assert untested(client) == ["get_thing", "get_other"]
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_contract.py").write_text("shop.get_thing(7)")
+    assert untested(client) == ["get_other"]
 
 
 @isolate_apps("framework.queue", "framework.tests.library")

@@ -49,7 +49,7 @@ def main() -> None:
         print("The code has changed.", flush=True)
         team.terminate()
         os.environ[RELOADED] = " ".join(map(str, team.pids))
-        os.execv(sys.executable, [sys.executable, "-m", "framework.devserver"])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "framework.management.devserver"])  # noqa: S606
 
 
 def snapshot() -> Snapshot:

@@ -1,4 +1,4 @@
-"""A loop that waits for a store turns; only one that hangs does not."""
+"""A process that waits for a store is alive; only one whose loop hangs is not."""
 
 import threading
 
@@ -7,8 +7,7 @@ from celery import current_app as app
 from django.db import OperationalError
 from kombu import Connection
 
-from framework.queue import alive, relay
-from framework.queue import table as queue
+from framework.queue import liveness, outbox, relay
 from framework.queue.consumer import Consumer
 from framework.queue.scheduler import Scheduler
 
@@ -21,13 +20,13 @@ def file(tmp_path, settings):
     return settings.ALIVE_FILE
 
 
-def test_nothing_is_touched_where_nobody_looks(settings):
+def test_no_file_is_touched_unless_ALIVE_FILE_is_set(settings):
     assert settings.ALIVE_FILE is None
-    alive.show()
+    liveness.touch_liveness()
 
 
 @pytest.mark.parametrize("error", [None, OperationalError(), ConnectionError()])
-def test_a_relay_shows_itself_whatever_the_stores_do(file, monkeypatch, error):
+def test_a_relay_touches_its_file_whether_or_not_the_stores_answer(file, monkeypatch, error):
     stop = threading.Event()
 
     def claim():
@@ -36,25 +35,25 @@ def test_a_relay_shows_itself_whatever_the_stores_do(file, monkeypatch, error):
             raise error
         return []
 
-    monkeypatch.setattr(queue, "claim_due", claim)
+    monkeypatch.setattr(outbox, "claim_due", claim)
     monkeypatch.setattr(relay, "DOWN", 0)
     relay.run(app, stop)
 
     assert file.exists()
 
 
-def test_a_beat_shows_itself_while_the_database_is_away(file, monkeypatch):
+def test_a_beat_touches_its_file_while_the_database_is_away(file, monkeypatch):
     def fail(*_, **__):
         raise OperationalError
 
     scheduler = Scheduler(app=app, lazy=True)
-    monkeypatch.setattr("framework.queue.heartbeat.note", fail)
+    monkeypatch.setattr("framework.queue.scheduler.record_heartbeat", fail)
 
     assert scheduler.tick() == 1.0
     assert file.exists()
 
 
-def test_a_worker_shows_itself_while_it_waits_for_the_broker(file, monkeypatch):
+def test_a_worker_touches_its_file_while_it_waits_for_the_broker(file, monkeypatch):
     class Waited(Exception):
         pass
 
