@@ -107,7 +107,6 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
-SILENCED_SYSTEM_CHECKS = ["security.W003"]  # it looks for Django's CSRF middleware by name, not for a subclass
 SECURE = ENV.secure_cookies and not DEBUG
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = int(ENV.hsts.partition(";")[0] or 0) if SECURE else 0
