@@ -6,24 +6,21 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from celery import shared_task
+from celery import Celery, shared_task
 from django.conf import settings
+
+from framework.queue.broker import queues
 
 DATABASE, QUEUE = "IMPATIENT_DATABASE", "IMPATIENT_QUEUE"
 
-if DATABASE in os.environ:
+if DATABASE in os.environ:  # in the worker; tests that import the tasks have an app
     settings.DATABASES["default"]["NAME"] = os.environ[DATABASE]
-
-from framework.queue.broker import queues  # noqa: E402
-from project.celery import app  # noqa: E402 - after the database it is to use
-
-if DATABASE in os.environ:
+    app = Celery("impatient", task_cls="framework.queue.task:Task")
+    app.config_from_object("framework.queue.celery_settings")
     app.conf.update(task_default_queue=os.environ[QUEUE], task_queues=queues(os.environ[QUEUE]))
 
-
-@app.on_after_finalize.connect
-def _shorten_leases(**_) -> None:
-    if DATABASE in os.environ:
+    @app.on_after_finalize.connect
+    def _shorten_leases(**_) -> None:
         import django
 
         django.setup()
