@@ -108,6 +108,7 @@ LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
 
+SILENCED_SYSTEM_CHECKS = ["security.W003"]  # it looks for Django's CSRF middleware by name, not for a subclass
 SECURE = ENV.secure_cookies and not DEBUG
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
@@ -123,7 +124,7 @@ CSRF_COOKIE_NAME = f"{PROJECT_SLUG}-csrftoken"
 DEFAULT_AUTO_FIELD = "framework.ids.IdField"
 DATABASE_URL = ENV.database_url.get_secret_value()
 DATABASE_REPLICA_URL = ENV.database_replica_url.get_secret_value()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+env.make_data_dir(DATA_DIR)
 if DATABASE_URL:
     DATABASES = {"default": env.postgres(DATABASE_URL)}
     if DATABASE_REPLICA_URL:
@@ -264,4 +265,5 @@ OTEL_HEADERS = ENV.otel_exporter_otlp_headers.get_secret_value()
 OTEL_SERVICE_NAME = ENV.otel_service_name or PROJECT_NAME
 SENTRY_DSN = ENV.sentry_dsn.get_secret_value()
 SENTRY_ENVIRONMENT = ENV.sentry_environment
-logs.configure(ENV.log_format, ENV.log_level)
+logs.configure(ENV.log_format, ENV.log_level, sql=ENV.log_sql)
+env.warn_of_misspelled(Env, os.environ, BASE_DIR / "apps")

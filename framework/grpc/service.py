@@ -2,11 +2,14 @@
 
 A domain's `rpc.py` looks like this; a method without a rule keeps the server from starting:
 
+    serve = Server(catalog_pb2.DESCRIPTOR, "CatalogService")    # of framework.seam.server
+
     class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
+        GetProduct = serve("GetProduct", repository.get_product, allow=service)
+
         @allow(service)
-        def GetProduct(self, request, context):
-            product = repository.get_product(request.id)
-            return catalog_pb2.GetProductResponse(product=message_of(product))
+        def StreamProducts(self, request, context):             # what no function can answer
+            ...
 
     def register(server):
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService.as_servicer(), server)

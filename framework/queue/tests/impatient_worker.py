@@ -1,4 +1,7 @@
-"""An app whose worker notices dead workers fast: `celery -A framework.queue.tests.impatient_worker worker`."""
+"""The worker of test_faults.py: `celery -A framework.queue.tests.impatient_worker worker`, on the tests' database.
+
+Its lease on a running task is 1.5 seconds, so that a killed worker is noticed soon.
+"""
 
 import os
 import signal
@@ -6,21 +9,24 @@ import time
 from datetime import timedelta
 from pathlib import Path
 
-from celery import Celery, shared_task
+from celery import shared_task
 from django.conf import settings
-
-from framework.queue.broker import queues
 
 DATABASE, QUEUE = "IMPATIENT_DATABASE", "IMPATIENT_QUEUE"
 
-if DATABASE in os.environ:  # in the worker; tests that import the tasks have an app
+if DATABASE in os.environ:
     settings.DATABASES["default"]["NAME"] = os.environ[DATABASE]
-    app = Celery("impatient", task_cls="framework.queue.task:Task")
-    app.config_from_object("framework.queue.celery_settings")
+
+from framework.queue.broker import queues  # noqa: E402 - after the database it is to use
+from framework.tests.celery import app  # noqa: E402
+
+if DATABASE in os.environ:
     app.conf.update(task_default_queue=os.environ[QUEUE], task_queues=queues(os.environ[QUEUE]))
 
-    @app.on_after_finalize.connect
-    def _shorten_leases(**_) -> None:
+
+@app.on_after_finalize.connect
+def _shorten_leases(**_) -> None:
+    if DATABASE in os.environ:
         import django
 
         django.setup()

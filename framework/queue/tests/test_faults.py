@@ -46,22 +46,11 @@ def worker(django_db_setup, django_db_blocker):
 
 @contextlib.contextmanager
 def started_worker(database: str, queue: str, *options: str, **environment: str):
-    words = [
-        "-m",
-        "celery",
-        "-A",
-        "framework.queue.tests.impatient_worker",
-        "worker",
-        "--pool",
-        "prefork",
-        "--concurrency",
-        "2",
-    ]
+    words = ["worker", "--pool", "prefork", "--concurrency", "2", "--loglevel", "ERROR", *options]
+    own = {impatient_worker.DATABASE: database, impatient_worker.QUEUE: queue, "REDIS_URL": settings.REDIS_URL}
     process = subprocess.Popen(
-        [sys.executable, *words, "--loglevel", "ERROR", *options],
-        env=os.environ
-        | {impatient_worker.DATABASE: database, impatient_worker.QUEUE: queue, "REDIS_URL": settings.REDIS_URL}
-        | environment,
+        [sys.executable, "-m", "celery", "-A", impatient_worker.__name__, *words],
+        env=os.environ | own | environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=settings.BASE_DIR,

@@ -10,7 +10,6 @@ import pytest
 from celery import Celery
 from django.db import connection, transaction
 
-from benchmarks.faults.stores import RabbitMQ, rabbitmq_server
 from framework.queue import broker, outbox, relay
 from framework.queue.celery_settings import _RABBITMQ as RABBITMQ
 from framework.queue.models import QueuedTask
@@ -23,6 +22,7 @@ from framework.queue.tests.test_faults import (
     test_a_task_whose_worker_was_killed_is_done_once,  # noqa: F401 - the same, on this broker
     wait_for,
 )
+from framework.testing.rabbitmq import RabbitMQ, rabbitmq_server
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

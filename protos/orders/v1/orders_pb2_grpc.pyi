@@ -44,6 +44,8 @@ class OrderServiceStub:
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
     """The user's orders, the newest first."""
+    CountOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CountOrdersRequest, _orders_pb2.CountOrdersResponse]
+    """How many orders ListOrders goes through."""
     BatchGetLines: _grpc.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]
     """The lines of many orders at once; for services that have the orders already."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
@@ -65,6 +67,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """The user's orders, the newest first."""
+    CountOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.CountOrdersRequest, _orders_pb2.CountOrdersResponse]  # type: ignore[assignment]
+    """How many orders ListOrders goes through."""
     BatchGetLines: _aio.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]  # type: ignore[assignment]
     """The lines of many orders at once; for services that have the orders already."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
@@ -101,6 +105,14 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.ListOrdersResponse, _abc.Awaitable[_orders_pb2.ListOrdersResponse]]:
         """The user's orders, the newest first."""
+
+    @_abc_1.abstractmethod
+    def CountOrders(
+        self,
+        request: _orders_pb2.CountOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.CountOrdersResponse, _abc.Awaitable[_orders_pb2.CountOrdersResponse]]:
+        """How many orders ListOrders goes through."""
 
     @_abc_1.abstractmethod
     def BatchGetLines(
