@@ -132,7 +132,7 @@ def test_a_replica_that_is_back_is_asked_again(unit, asked, monkeypatch):
 
 def test_an_error_of_the_read_itself_is_no_fault_of_the_replica(unit):
     with pytest.raises(ZeroDivisionError):
-        replica.may_answer(lambda: 1 / 0)()
+        replica.reads_replica(lambda: 1 / 0)()
 
     assert replica._rests_until == 0.0
 
@@ -143,7 +143,7 @@ def test_a_query_on_the_replica_ends_with_the_deadline_and_is_not_asked_again(un
             cursor.execute(SLOW[connection.vendor])
 
     with pytest.raises(DeadlineExceeded), context.within(0.2):
-        replica.may_answer(read)()
+        replica.reads_replica(read)()
 
     assert len(asked) == 1
     assert replica._rests_until == 0.0
