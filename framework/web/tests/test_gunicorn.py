@@ -4,6 +4,7 @@ import selectors
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
@@ -51,6 +52,17 @@ def test_the_environment_decides(tmp_path):
         "control_socket_disable": True,
         "forwarded_allow_ips": "",
     }
+
+
+def test_a_worker_says_how_long_a_request_waited_for_a_thread(monkeypatch):
+    waited = []
+    monkeypatch.setattr(web_worker, "time", SimpleNamespace(monotonic=lambda: 102.5))
+    monkeypatch.setattr(web_worker, "context", SimpleNamespace(arrive=waited.append))
+    monkeypatch.setattr(web_worker.ThreadWorker, "handle", lambda self, conn: None)
+    worker = web_worker.Worker(1, 1, [], None, 30, Config(), None)
+    worker.handle(SimpleNamespace(queued_at=100.0))
+
+    assert waited == [2.5]
 
 
 def test_a_worker_that_stops_serves_who_has_connected_and_refuses_the_rest():
