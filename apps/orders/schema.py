@@ -10,9 +10,10 @@ from apps.orders import public
 from framework import ids
 from framework.actor import allow, authenticated
 from framework.graphql.cost import cost
-from framework.graphql.loaders import Deferred
 from framework.graphql.entity import EntityInput, EntityType
+from framework.graphql.loaders import Deferred
 from framework.graphql.types import Connection, Decimal, Info, connection_type
+
 
 class OrderLine(EntityType):
     class Meta:
