@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection
 from framework.data import database
 from framework.grpc.auth import Authenticator, parse_tokens
 from framework.grpc.interceptors import Chain
-from framework.grpc.service import root_handlers
+from framework.grpc.service import add_services
 from framework.observe import readiness
 
 READINESS_EVERY = 1.0  # seconds
@@ -55,7 +55,7 @@ class Server:
         # Each watcher waits for its message in a thread, as long as it likes: these are not the server's.
         self._watchers = ThreadPoolExecutor(1, thread_name_prefix="grpc-health")
         self._health = health.HealthServicer(experimental_thread_pool=self._watchers)
-        self._services = root_handlers(self._server)
+        self._services = add_services(self._server)
         self._stopping = threading.Event()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if settings.GRPC_REFLECTION:

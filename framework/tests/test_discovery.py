@@ -37,7 +37,7 @@ own = ("apps.", "framework.")
 print(sorted(model._meta.label for model in admin.site._registry if model.__module__.startswith(own)))
 import grpc
 from concurrent.futures import ThreadPoolExecutor
-from framework.grpc import services as rpc
+from framework.grpc import service as rpc
 print(rpc.register(grpc.server(ThreadPoolExecutor(1))))
 """
 

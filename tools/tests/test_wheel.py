@@ -12,7 +12,7 @@ import pytest
 
 from framework import discovery
 from framework.grpc import server as grpc_server
-from framework.grpc import services as rpc
+from framework.grpc import service as rpc
 from framework.testing.grpc import serving
 from tools import wheel
 
