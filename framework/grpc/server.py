@@ -21,6 +21,7 @@ from grpc_reflection.v1alpha import reflection
 from framework.data import database
 from framework.grpc.auth import Authenticator, parse_tokens
 from framework.grpc.interceptors import Chain
+from framework.grpc.probes import MOST_PROBES, Probes
 from framework.grpc.service import add_services
 from framework.observe import readiness
 
@@ -45,16 +46,15 @@ class Server:
         """
         self._pool = ThreadPoolExecutor(settings.GRPC_THREADS, thread_name_prefix="grpc")
         self._chain = chain()
+        self._probes = Probes(max(1, min(MOST_PROBES, settings.GRPC_MAX_CALLS // 2)))
         self._server = grpc.server(
             self._pool,
-            interceptors=[self._chain],
+            interceptors=[self._chain, self._probes],
             options=_options(share_port),
             maximum_concurrent_rpcs=settings.GRPC_MAX_CALLS,
         )
         self._chain.is_full = self._has_too_many_calls
-        # Each watcher waits for its message in a thread, as long as it likes: these are not the server's.
-        self._watchers = ThreadPoolExecutor(1, thread_name_prefix="grpc-health")
-        self._health = health.HealthServicer(experimental_thread_pool=self._watchers)
+        self._health = health.HealthServicer(experimental_non_blocking=False)
         self._services = add_services(self._server)
         self._stopping = threading.Event()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
@@ -86,7 +86,7 @@ class Server:
         return not last.is_alive()
 
     def _wait_for_threads(self) -> None:
-        for pool in (self._pool, self._chain.stream_threads, self._watchers):
+        for pool in (self._pool, self._chain.stream_threads, self._probes.threads):
             if pool is not None:
                 pool.shutdown()
 
