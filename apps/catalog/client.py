@@ -1,7 +1,8 @@
 """The catalog's functions where it runs in another service: the same names, arguments, results and errors.
 
 What the actor may not do is refused here already, in the words of the service: NOBODY cannot be told from a caller that
-names no one, for whom the client package calls as itself.
+names no one, for whom the client package calls as itself. Functions without an actor that are not open to all, as
+`reserve`, are called on behalf of the calling service.
 """
 
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from google.type.money_pb2 import Money
 from apps.catalog import wire
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation
 from framework import context
-from framework.actor import Actor, require, staff
+from framework.actor import SYSTEM, Actor, require, staff
 from framework.errors import InvalidArgument
 from framework.grpc import convert
 from framework.grpc.validate import renamed
@@ -107,17 +108,20 @@ def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservati
         lines=[pb.Line(product_id=line.product_id, quantity=line.quantity) for line in lines],
         seconds=seconds or -1,  # on the wire, 0 stands for the default
     )
-    return wire.reservation_entity(_service().Reserve(request).reservation)
+    with context.acting_as(SYSTEM):
+        return wire.reservation_entity(_service().Reserve(request).reservation)
 
 
 def commit(key: str) -> Reservation:
     remote.refuse_inside_transaction()
-    return wire.reservation_entity(_service().Commit(pb.CommitRequest(key=key)).reservation)
+    with context.acting_as(SYSTEM):
+        return wire.reservation_entity(_service().Commit(pb.CommitRequest(key=key)).reservation)
 
 
 def release(key: str) -> Reservation:
     remote.refuse_inside_transaction()
-    return wire.reservation_entity(_service().Release(pb.ReleaseRequest(key=key)).reservation)
+    with context.acting_as(SYSTEM):
+        return wire.reservation_entity(_service().Release(pb.ReleaseRequest(key=key)).reservation)
 
 
 def _changed(product_id: int, version: int, changes: ProductChanges) -> pb.Product:

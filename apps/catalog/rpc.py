@@ -96,16 +96,16 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
         product = services.archive_product(self.actor, request.id, request.version)
         return pb.ArchiveProductResponse(product=product_values(product))
 
-    @allow(service)
+    @allow(staff)
     def Reserve(self, request: pb.ReserveRequest, context: grpc.ServicerContext) -> pb.ReserveResponse:
         reservation = services.reserve(request.key, lines_of(request.lines), seconds=request.seconds or DEFAULT_HELD)
         return pb.ReserveResponse(reservation=reservation_message(reservation))
 
-    @allow(service)
+    @allow(staff)
     def Commit(self, request: pb.CommitRequest, context: grpc.ServicerContext) -> pb.CommitResponse:
         return pb.CommitResponse(reservation=reservation_message(services.commit(request.key)))
 
-    @allow(service)
+    @allow(staff)
     def Release(self, request: pb.ReleaseRequest, context: grpc.ServicerContext) -> pb.ReleaseResponse:
         return pb.ReleaseResponse(reservation=reservation_message(services.release(request.key)))
 

@@ -58,6 +58,12 @@ def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
     return found
 
 
+def own_orders(customer_id: int, order_ids: Sequence[int]) -> list[int]:
+    """Those of the orders that are the customer's."""
+    own = models.Order.objects.filter(customer_id=customer_id, pk__in=order_ids)
+    return list(own.values_list("pk", flat=True))
+
+
 def list_orders(customer_id: int | None, *, first: int = 20, after: str = "") -> Page[Order]:
     """One page of a customer's orders, or of all, the newest first. Raises InvalidArgument."""
     rows = models.Order.objects.all()

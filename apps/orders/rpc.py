@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 
-from apps.orders import repository, services
+from apps.orders import services
 from apps.orders.entities import Line
 from apps.orders.wire import line_message, order_message
 from framework.actor import allow, authenticated, service
@@ -47,7 +47,7 @@ class OrderService(Service, orders_pb2_grpc.OrderServiceServicer):
     ) -> pb.BatchGetLinesResponse:
         with Violations() as check:
             check.length("order_ids", request.order_ids, most=MAX_IDS)
-        found = repository.get_lines(list(request.order_ids))
+        found = services.get_lines(self.actor, request.order_ids)
         return pb.BatchGetLinesResponse(
             orders=[pb.OrderLines(order_id=key, lines=map(line_message, lines)) for key, lines in found.items()]
         )

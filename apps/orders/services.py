@@ -13,7 +13,7 @@ from django.db import transaction
 
 from apps.catalog import public as catalog
 from apps.orders import repository, rules, tasks
-from apps.orders.entities import Line, Order, OrderStatus
+from apps.orders.entities import Line, Order, OrderLine, OrderStatus
 from framework import context
 from framework.actor import SYSTEM, Actor, authenticated, require, staff
 from framework.errors import (
@@ -97,6 +97,13 @@ def get_order(actor: Actor, order_id: int) -> Order:
     if order.customer_id != actor.user_id and not staff(actor):
         raise repository.not_found(order_id)
     return order
+
+
+def get_lines(actor: Actor, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
+    """The lines of own orders, or as staff of any; other orders are left out. Raises Unauthenticated."""
+    if not staff(actor):
+        order_ids = repository.own_orders(_customer(actor), order_ids)
+    return repository.get_lines(order_ids)
 
 
 def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]:

@@ -19,7 +19,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from framework.data import database
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc import auth
 from framework.grpc.interceptors import Chain
 from framework.grpc.probes import MOST_PROBES, Probes
 from framework.grpc.service import add_services
@@ -117,9 +117,7 @@ class Server:
 
 def chain() -> Chain:
     """The interceptor that the settings ask for."""
-    tokens = parse_tokens(settings.GRPC_TOKENS)
-    authenticate = Authenticator(tokens, mutual_tls=bool(settings.GRPC_TLS_CLIENT_CA))
-    return Chain(authenticate, settings.GRPC_DEFAULT_DEADLINE, streams=settings.GRPC_STREAMS)
+    return Chain(auth.from_settings(), settings.GRPC_DEFAULT_DEADLINE, streams=settings.GRPC_STREAMS)
 
 
 def serve(address: str, *, share_port: bool = False, stop: threading.Event | None = None) -> None:

@@ -21,9 +21,10 @@ import grpc
 from django.db import connection, connections
 from django_grpc_framework.signals import grpc_request_finished, grpc_request_started
 
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.auth import Authenticator
 from framework.grpc.channel import Channel
 from framework.grpc.interceptors import Chain
+from framework.grpc.tokens import parse_tokens
 from framework.seam import remote
 from framework.testing.grpc import LocalChannel, serving
 
@@ -58,7 +59,7 @@ def reached(package: str, way: str) -> Iterator[Functions]:
         return
     domain = package.rpartition(".")[2]
     register = import_module(f"{package}.rpc").register
-    chain = Chain(Authenticator(parse_tokens(f"{CALLER}:{TOKEN}")), default_deadline=30)
+    chain = Chain(Authenticator(parse_tokens(f"{CALLER}:{TOKEN}:*+assert.staff+assert.unchecked")), default_deadline=30)
     with patch.object(connection, "close_if_unusable_or_obsolete", lambda: None), ExitStack() as stack:
         if way == "encoded":
             stack.enter_context(_channel(domain, "grpc://nowhere:1", lambda: LocalChannel(register, chain)))

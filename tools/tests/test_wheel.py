@@ -153,7 +153,7 @@ def test_of_the_two_sides_of_the_seam_the_package_has_the_clients():
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_a_fresh_environment_calls_a_live_server(version, tmp_path, settings):
     python = install(interpreter(version), tmp_path / "environment", wheel.build(tmp_path))
-    settings.GRPC_TOKENS = f"shop:{TOKEN}"
+    settings.GRPC_TOKENS = f"shop:{TOKEN}:*+assert.staff+assert.unchecked"
 
     with serving(rpc.register, grpc_server.chain()) as address:
         environment = {"BACKEND_URL": f"grpc://{address}", "BACKEND_TOKEN": TOKEN}

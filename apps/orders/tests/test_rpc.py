@@ -10,9 +10,10 @@ from apps.orders.entities import Line, OrderStatus
 from apps.orders.tests.factories import OrderFactory
 from framework.actor import Actor
 from framework.grpc import assertion
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.auth import Authenticator
 from framework.grpc.errors import from_call
 from framework.grpc.interceptors import Chain
+from framework.grpc.tokens import parse_tokens
 from framework.testing.grpc import LocalChannel
 from protos.orders.v1 import orders_pb2 as pb
 from protos.orders.v1 import orders_pb2_grpc
@@ -32,7 +33,8 @@ class Client:
     """Calls a method by its name, as the shop, on somebody's behalf."""
 
     def __init__(self):
-        channel = LocalChannel(rpc.register, Chain(Authenticator(parse_tokens(f"shop:{TOKEN}")), default_deadline=30))
+        tokens = parse_tokens(f"shop:{TOKEN}:*+assert.staff+assert.unchecked")
+        channel = LocalChannel(rpc.register, Chain(Authenticator(tokens), default_deadline=30))
         self.stub = orders_pb2_grpc.OrderServiceStub(channel)
 
     def __call__(self, method, actor=ITSELF, metadata=AS_SHOP, **fields):
@@ -169,6 +171,14 @@ def test_lines_of_many_orders_in_one_query(call, django_assert_num_queries):
 
     found = {order.order_id: list(map(wire.line_entity, order.lines)) for order in answer.orders}
     assert found == repository.get_lines([*ids, 5])
+
+
+@pytest.mark.parametrize(("who", "sees"), [("customer", True), ("clerk", True), ("other", False)])
+def test_lines_over_grpc_are_its_customers_and_staffs(call, order, request, who, sees):
+    answer = call("BatchGetLines", request.getfixturevalue(who), order_ids=[order.id])
+
+    assert [lines.order_id for lines in answer.orders] == [order.id] * sees
+    assert call.refusal("BatchGetLines", Actor(for_visitor=True), order_ids=[order.id]) == LOG_IN
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetLines(self, request, context):
-        """The lines of many orders at once; for services that have the orders already.
+        """The lines of many orders at once. On behalf of a user, those of others' orders are left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

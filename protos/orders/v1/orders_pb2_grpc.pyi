@@ -45,7 +45,7 @@ class OrderServiceStub:
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
     """The user's orders, the newest first."""
     BatchGetLines: _grpc.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]
-    """The lines of many orders at once; for services that have the orders already."""
+    """The lines of many orders at once. On behalf of a user, those of others' orders are left out."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """FAILED_PRECONDITION when the order was rejected."""
 
@@ -66,7 +66,7 @@ class OrderServiceAsyncStub(OrderServiceStub):
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """The user's orders, the newest first."""
     BatchGetLines: _aio.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]  # type: ignore[assignment]
-    """The lines of many orders at once; for services that have the orders already."""
+    """The lines of many orders at once. On behalf of a user, those of others' orders are left out."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """FAILED_PRECONDITION when the order was rejected."""
 
@@ -108,7 +108,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.BatchGetLinesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.BatchGetLinesResponse, _abc.Awaitable[_orders_pb2.BatchGetLinesResponse]]:
-        """The lines of many orders at once; for services that have the orders already."""
+        """The lines of many orders at once. On behalf of a user, those of others' orders are left out."""
 
     @_abc_1.abstractmethod
     def CancelOrder(

@@ -16,6 +16,7 @@ from django.utils.module_loading import module_has_submodule
 from framework import discovery
 from framework.grpc.channel import DEFAULT_DEADLINE
 from framework.grpc.contract import idempotent_methods
+from framework.grpc.tokens import ASSERT_STAFF, ASSERT_UNCHECKED
 from project.celery import app as celery
 
 COMPOSE = settings.BASE_DIR / "docker-compose.yml"
@@ -126,7 +127,7 @@ def service_variables(move: Move) -> dict[str, str]:
         "REDIS_URL": "redis://...  # its own, or another number: the queues have one name",
         "SECRET_KEY": "...  # the monolith's, which signs the cursors that the service has to read",
         "SHARD_ID": f"{settings.SHARD_ID + 1}  # any other than the monolith's, so that ids tell where they were made",
-        "GRPC_TOKENS": f"monolith:${move.token_variable}",
+        "GRPC_TOKENS": f"monolith:${move.token_variable}:{scopes(move.domain, users_elsewhere=True)}",
         **urls,
         **({"GRPC_CALL_TOKEN": f"${move.token_variable}"} if urls else {}),
     }
@@ -138,8 +139,17 @@ def monolith_variables(move: Move) -> dict[str, str]:
         "DOMAINS": ",".join(move.stays) or discovery.ALWAYS,
         move.url_variable: f"grpc://{move.domain.upper()}:{PORT}  # grpcs:// with TLS",
         "GRPC_CALL_TOKEN": f"${move.token_variable}",
-        **({"GRPC_TOKENS": f"...,{move.domain}:${move.token_variable}"} if move.callees else {}),
+        **({"GRPC_TOKENS": f"...,{_own_token(move)}"} if move.callees else {}),
     }
+
+
+def scopes(*domains: str, users_elsewhere: bool = False) -> str:
+    """What the other side's token may do: call the domains, for users whom the callee has or takes on trust."""
+    return "+".join((*domains, ASSERT_STAFF, *((ASSERT_UNCHECKED,) if users_elsewhere else ())))
+
+
+def _own_token(move: Move) -> str:
+    return f"{move.domain}:${move.token_variable}:{scopes(*move.callees)}"
 
 
 def _what_moves(move: Move) -> Iterator[str]:
@@ -209,7 +219,7 @@ def compose(move: Move) -> str:
         "DATABASE_URL": f"postgres://backend:${{{upper}_POSTGRES_PASSWORD:?}}@{name}-postgres:5432/backend",
         "REDIS_URL": "redis://redis:6379/1",
         "SHARD_ID": str(settings.SHARD_ID + 1),
-        "GRPC_TOKENS": f"monolith:{token}",
+        "GRPC_TOKENS": f"monolith:{token}:{scopes(name, users_elsewhere=True)}",
         **calls_back,
         **({"GRPC_CALL_TOKEN": token} if calls_back else {}),
     }
@@ -217,7 +227,7 @@ def compose(move: Move) -> str:
         "DOMAINS": ",".join(move.stays) or discovery.ALWAYS,
         move.url_variable: f"grpc://{name}-grpc:{PORT}",
         "GRPC_CALL_TOKEN": token,
-        **({"GRPC_TOKENS": f"{name}:{token},${{GRPC_TOKENS:-}}"} if calls_back else {}),
+        **({"GRPC_TOKENS": f"{name}:{token}:{scopes(*move.callees)},${{GRPC_TOKENS:-}}"} if calls_back else {}),
     }
     return _TEMPLATE.format(
         name=name,
