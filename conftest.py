@@ -70,7 +70,7 @@ class GraphQL:
 
     def login(self, user: Any) -> "GraphQL":
         self("{ csrfToken }")
-        self.client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        self.client.force_login(user)
         return self
 
 

@@ -17,6 +17,7 @@ class Actor(NamedTuple):
     is_staff: bool = False
     service: str = ""
     for_visitor: bool = False
+    permissions: frozenset[str] = frozenset()  # Django's, of a staff user: `catalog.change_product`
 
     def __str__(self) -> str:
         """As it stands in logs: no e-mail, no name."""
@@ -30,8 +31,11 @@ SYSTEM = Actor(service="system")  # tasks, commands
 
 
 def of_user(user: Any) -> Actor:
-    """The actor of Django's `request.user`."""
-    return Actor(user_id=user.pk, is_staff=user.is_staff) if user.is_authenticated else NOBODY
+    """The actor of Django's `request.user`. Of staff, the database is asked for their permissions."""
+    if not user.is_authenticated:
+        return NOBODY
+    permissions = frozenset(user.get_all_permissions()) if user.is_staff else frozenset()
+    return Actor(user_id=user.pk, is_staff=user.is_staff, permissions=permissions)
 
 
 Rule = Callable[[Actor], bool]
@@ -51,9 +55,23 @@ def service(actor: Actor) -> bool:
     return bool(actor.service)
 
 
+def for_itself(actor: Actor) -> bool:
+    """A service on its own behalf; tasks and commands are such services."""
+    return bool(actor.service) and actor.user_id is None and not actor.for_visitor
+
+
 def staff(actor: Actor) -> bool:
-    """Staff users, and services on their own behalf."""
-    return actor.is_staff or (bool(actor.service) and actor.user_id is None and not actor.for_visitor)
+    """Staff users, whatever their permissions, and services on their own behalf."""
+    return actor.is_staff or for_itself(actor)
+
+
+def permission(name: str) -> Rule:
+    """The rule that lets in staff with Django's permission `name`, and services on their own behalf."""
+
+    def has_permission(actor: Actor) -> bool:
+        return name in actor.permissions or for_itself(actor)
+
+    return has_permission
 
 
 def require(actor: Actor, rule: Rule) -> None:

@@ -78,6 +78,11 @@ class Env(BaseSettings):
         description="Other origins (`https://app.example.com`) whose pages may use /graphql, with cookies.",
     )
     secure_cookies: bool = Field(True, description="Cookies and redirects for HTTPS only; always off under DEBUG.")
+    session_days: int = Field(7, ge=1, le=365, description="Days a customer stays logged in.")
+    staff_session_hours: int = Field(8, ge=1, le=720, description="Hours a staff user stays logged in.")
+    staff_second_factor: bool | None = Field(
+        None, description="The admin asks staff for a second factor. Empty: unless DEBUG."
+    )
     trusted_proxies: CommaSeparated = Field(
         (),
         description="Addresses and networks (`10.0.0.0/16`) of the proxies in front, whose X-Forwarded-For and"

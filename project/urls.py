@@ -3,6 +3,7 @@ from django.contrib import admin
 from django.urls import path
 
 from framework.graphql.view import GraphQLView
+from framework.web import urls
 from project.schema import schema
 
 admin.site.site_header = admin.site.site_title = settings.PROJECT_NAME
@@ -12,5 +13,6 @@ graphql = GraphQLView(schema.graphql_schema)
 urlpatterns = [
     path("graphql", graphql),
     path("graphql/", graphql),
+    *urls.join(),
     path("admin/", admin.site.urls),
 ]

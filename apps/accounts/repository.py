@@ -1,13 +1,24 @@
 """Every query and write on users. Hands out entities; a password never leaves."""
 
+import time
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 
+from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from apps.accounts import models
 from apps.accounts.entities import User
 from framework.errors import AlreadyExists, NotFound
 from framework.validation import validate
+
+SEEN_EVERY = 300.0  # seconds
+SEEN_KEPT = 10_000  # sessions a process remembers
+UNVERIFIED_KEPT = timedelta(days=3)
+_seen: dict[str, float] = {}  # when a session was last noted, on the clock of time.monotonic()
 
 
 def get_user(user_id: int) -> User:
@@ -31,25 +42,49 @@ def staff_emails() -> list[str]:
 
 
 def create_user(email: str, password: str, *, is_staff: bool = False, is_superuser: bool = False) -> User:
-    """Raises InvalidArgument with the bad fields, AlreadyExists when the address is taken."""
+    """A user whose address counts as verified: for commands and demo data.
+
+    Raises InvalidArgument with the bad fields, AlreadyExists when the address is taken.
+    """
     row = models.User(email=email.lower(), is_staff=is_staff, is_superuser=is_superuser)
+    row.set_unusable_password()
+    validate(row)  # before the password is hashed, which takes long
     row.set_password(password)
-    validate(row)
     try:
         with transaction.atomic():
             row.save(force_insert=True)
+            EmailAddress.objects.create(user=row, email=row.email, verified=True, primary=True)
     except IntegrityError:
         raise AlreadyExists(
             "There is an account with this address already.", fields={"email": "is taken"}, reason="EMAIL_TAKEN"
         ) from None
+    return entity_of(row)
+
+
+def entity_of(row: Any) -> User:
+    """The entity of a row that is read already, such as Django's `request.user`."""
     return User(row.pk, row.email, row.is_staff)
 
 
-def set_password(user_id: int, password: str) -> None:
-    row = models.User.objects.get(pk=user_id)
-    row.set_password(password)
-    row.save(update_fields=["password"])
+def note_seen(session_key: str | None) -> None:
+    """Record that the session is in use; this process writes it at most once in SEEN_EVERY."""
+    now = time.monotonic()
+    if session_key and now - _seen.get(session_key, -SEEN_EVERY) >= SEEN_EVERY:
+        if len(_seen) >= SEEN_KEPT:
+            _seen.clear()
+        _seen[session_key] = now
+        UserSession.objects.filter(session_key=session_key).update(last_seen_at=timezone.now())
 
 
-def check_password(user_id: int, password: str) -> bool:
-    return models.User.objects.get(pk=user_id).check_password(password)
+def end_sessions(user_id: int) -> None:
+    """Log the user out everywhere."""
+    for session in UserSession.objects.filter(user_id=user_id):
+        session.end()
+
+
+def forget_unverified() -> int:
+    """Delete accounts whose address nobody has verified for UNVERIFIED_KEPT; returns how many."""
+    old = models.User.objects.filter(
+        date_joined__lt=timezone.now() - UNVERIFIED_KEPT, is_staff=False, last_login=None
+    ).exclude(emailaddress__verified=True)
+    return old.delete()[0]

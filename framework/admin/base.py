@@ -8,7 +8,6 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from framework.actor import of_user, staff
 from framework.errors import DomainError
 
 
@@ -24,29 +23,13 @@ class VersionedForm(forms.ModelForm):
         return int(self.instance.version)
 
 
-class StaffAdmin(admin.ModelAdmin):
-    """Open to those whom the services let through, whatever Django's permissions say: the doors must not disagree."""
+class ServiceAdmin(admin.ModelAdmin):
+    """Subclasses change rows in `save_model` by calling services; a refusal is shown, not raised."""
 
     show_full_result_count = False  # one count a page less
 
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return staff(of_user(request.user))
-
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return staff(of_user(request.user))
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return staff(of_user(request.user))
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return staff(of_user(request.user))
-
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
-
-
-class ServiceAdmin(StaffAdmin):
-    """Subclasses change rows in `save_model` by calling services; a refusal is shown, not raised."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -57,11 +40,16 @@ class ServiceAdmin(StaffAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
 
-class ReadOnlyAdmin(StaffAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):
     """For rows that only the system writes."""
+
+    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -1,0 +1,4 @@
+"""Reading and writing: keyset pages, compiled queries, connections, the read replica, the cache.
+
+May import `errors`, `pages` and `context`.
+"""

@@ -1,13 +1,13 @@
-"""The root schema: every domain's Query and Mutation, joined."""
+"""The root schema: every domain's Query and Mutation, joined, with the rule of each field in front of its resolver."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from types import ModuleType
 from typing import Any
 
 import graphene
 from django.core.exceptions import ImproperlyConfigured
-from graphql import GraphQLField
+from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, is_introspection_type, is_object_type
 
 from framework import discovery
 from framework.actor import Rule, require
@@ -19,15 +19,29 @@ Resolver = Callable[..., Any]
 def join() -> graphene.Schema:
     """Make the schema.
 
-    Raises ImproperlyConfigured when two domains declare one root field, and for a root field that does not say
-    who may use it.
+    Raises ImproperlyConfigured when two domains declare one root field, for a root field that does not say who may
+    use it, and for a rule that would not be enforced.
     """
     modules = list(discovery.modules("schema", remote=True))
     schema = graphene.Schema(query=_root("Query", modules), mutation=_root("Mutation", modules))
-    for root in (schema.graphql_schema.query_type, schema.graphql_schema.mutation_type):
-        for name, field in root.fields.items():
-            field.resolve = guarded(f"{root.name}.{name}", field)
+    enforce_rules(schema.graphql_schema)
     return schema
+
+
+def enforce_rules(schema: GraphQLSchema) -> None:
+    """Put each field's rule in front of its resolver, nested fields included. Raises what `join` raises."""
+    roots = (schema.query_type, schema.mutation_type)
+    for kind in _object_types(schema):
+        _refuse_lost_rules(kind)
+        for name, field in kind.fields.items():
+            rule: Rule | None = getattr(field.resolve, "allowed", None)
+            if rule is not None:
+                field.resolve = _guarded(field, rule)
+            elif kind in roots:
+                raise ImproperlyConfigured(
+                    f"{kind.name}.{name} does not declare who may use it:"
+                    " mark its resolver with @allow(...) of framework.actor."
+                )
 
 
 def _root(name: str, modules: list[ModuleType]) -> type[graphene.ObjectType]:
@@ -37,17 +51,29 @@ def _root(name: str, modules: list[ModuleType]) -> type[graphene.ObjectType]:
     return type(name, tuple(part for _, part in parts), {})
 
 
-def guarded(name: str, field: GraphQLField) -> Resolver:
-    """The field's resolver, for those it is declared for.
+def _object_types(schema: GraphQLSchema) -> Iterator[GraphQLObjectType]:
+    for kind in schema.type_map.values():
+        if is_object_type(kind) and not is_introspection_type(kind):
+            yield kind  # type: ignore[misc]  # graphql-core's predicate narrows nothing
 
-    Raises ImproperlyConfigured when nothing is declared.
-    """
+
+def _refuse_lost_rules(kind: GraphQLObjectType) -> None:
+    """Raise ImproperlyConfigured for a rule on something that is no resolver: nobody would ask it."""
+    graphene_type: Any = getattr(kind, "graphene_type", None)
+    if graphene_type is None:
+        return
+    resolvers = {"mutate", *(f"resolve_{name}" for name in graphene_type._meta.fields)}
+    for base in graphene_type.__mro__:
+        for name, value in vars(base).items():
+            if hasattr(getattr(value, "__func__", value), "allowed") and name not in resolvers:
+                raise ImproperlyConfigured(
+                    f"{base.__module__}.{base.__name__}.{name} carries @allow(...), but it resolves no field of"
+                    f" {kind.name}: its rule would never be asked."
+                )
+
+
+def _guarded(field: GraphQLField, rule: Rule) -> Resolver:
     resolver: Any = field.resolve
-    rule: Rule | None = getattr(resolver, "allowed", None)
-    if rule is None:
-        raise ImproperlyConfigured(
-            f"{name} does not declare who may use it: mark its resolver with @allow(...) of framework.actor."
-        )
 
     @wraps(resolver)
     def resolve(parent: Any, info: Info, **arguments: Any) -> Any:

@@ -9,7 +9,6 @@ import orjson
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
 from django.shortcuts import render
 from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, execute_sync
 
@@ -22,6 +21,7 @@ from framework.graphql.executor import CompiledExecutionContext, DeferredExecuti
 from framework.graphql.loaders import Loaders
 from framework.graphql.rate import RateLimit, seconds_left
 from framework.graphql.request import RESPONSE_JSON, HttpRefused, Parameters, answer_type, read, wants_page
+from framework.web.csrf import CsrfMiddleware
 
 REFUSED, ANONYMOUS = "(refused)", "(anonymous)"  # what the access line calls operations that it has no name of
 
@@ -124,12 +124,7 @@ def check_csrf(request: HttpRequest) -> None:
             raise HttpRefused(403, refusal(message, ErrorCode.FORBIDDEN))
 
 
-class _Csrf(CsrfViewMiddleware):
-    @property
-    def allowed_origins_exact(self) -> set[str]:
-        """Here alone: the admin is not for pages of other origins, whatever they may do here."""
-        return {*super().allowed_origins_exact, *settings.CORS_ALLOWED_ORIGINS}
-
+class _Csrf(CsrfMiddleware):
     def _reject(self, request: HttpRequest, reason: str) -> str:
         return reason
 

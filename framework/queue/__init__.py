@@ -1,4 +1,4 @@
-"""What serves all domains and needs a table: the id function, the heartbeat, the declared schedules.
+"""Background work: the table of tasks, the relay, the base of tasks, the worker, beat's scheduler.
 
-Calls no domain.
+May import `errors`, `actor`, `context`, `data`, `admin` and `observe`.
 """

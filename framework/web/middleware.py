@@ -7,7 +7,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from framework import context
-from framework.actor import NOBODY, of_user
+from framework.actor import NOBODY, Actor
 from framework.data import replica
 
 log = structlog.get_logger("access.web")
@@ -49,7 +49,7 @@ def _complete(unit: context.UnitOfWork, request: HttpRequest, response: HttpResp
     if not unit.code:
         unit.code = "OK" if response.status_code < 400 else f"HTTP_{response.status_code}"
     if unit.actor == NOBODY and hasattr(request, "_cached_user"):  # nobody is looked up for the log
-        unit.actor = of_user(request.user)
+        unit.actor = Actor(user_id=request.user.pk)  # for the log: permissions would cost queries
 
 
 def _remember(unit: context.UnitOfWork, response: HttpResponse) -> None:

@@ -2,16 +2,12 @@
 
 import re
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from graphql import (
-    GraphQLField,
     GraphQLObjectType,
-    GraphQLString,
     get_named_type,
     is_list_type,
     is_object_type,
@@ -21,9 +17,6 @@ from graphql.type import get_nullable_type
 
 from apps.accounts.tests.factories import StaffFactory, UserFactory
 from framework import discovery
-from framework.actor import NOBODY, Actor, allow, staff
-from framework.errors import PermissionDenied, Unauthenticated
-from framework.graphql.schema import guarded
 from project.schema import schema
 
 TYPES = schema.graphql_schema.type_map
@@ -64,25 +57,6 @@ def test_an_operation_is_for_those_it_is_declared_for(graphql, operation, role):
     refused = codes & {"UNAUTHENTICATED", "FORBIDDEN"}
 
     assert (not refused) == (role in ALLOWED[operation])
-
-
-def test_a_root_field_without_a_rule_refuses_to_start():
-    with pytest.raises(ImproperlyConfigured, match=r"Query.gone does not declare who may use it"):
-        guarded("Query.gone", GraphQLField(GraphQLString, resolve=lambda *_: "reached"))
-
-
-def test_the_rule_of_a_root_field_is_enforced_at_the_door():
-    resolve = guarded("Query.a", GraphQLField(GraphQLString, resolve=allow(staff)(lambda *_: "reached")))
-
-    with pytest.raises(Unauthenticated):
-        resolve(None, info_of(NOBODY))
-    with pytest.raises(PermissionDenied):
-        resolve(None, info_of(Actor(user_id=1)))
-    assert resolve(None, info_of(Actor(user_id=1, is_staff=True))) == "reached"
-
-
-def info_of(actor: Actor) -> SimpleNamespace:
-    return SimpleNamespace(context=SimpleNamespace(actor=actor))
 
 
 def test_every_id_is_an_id():

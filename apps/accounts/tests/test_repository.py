@@ -1,4 +1,5 @@
 import pytest
+from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import identify_hasher
 from django.db import IntegrityError, transaction
 
@@ -19,7 +20,8 @@ def test_a_user_is_created_with_a_hashed_password_and_the_address_in_lower_case(
     assert user == User(row.id, "ann@example.com", False)
     assert identify_hasher(row.password).algorithm == "argon2"
     assert (row.is_active, row.is_staff, row.is_superuser) == (True, False, False)
-    assert repository.check_password(user.id, PASSWORD)
+    assert row.check_password(PASSWORD)
+    assert EmailAddress.objects.get().verified
 
 
 @pytest.mark.parametrize("email", ["ann@example.com", "ANN@EXAMPLE.COM", "Ann@Example.com"])

@@ -25,7 +25,7 @@ DRAFT = {
 
 @pytest.fixture
 def staff(client):
-    client.force_login(StaffFactory(is_superuser=True), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(StaffFactory(is_superuser=True))
     return client
 
 
@@ -52,7 +52,7 @@ def shown(response):
 def test_the_list_costs_the_same_queries_whatever_its_length(staff, django_assert_num_queries, number):
     ProductFactory.create_batch(number)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         response = staff.get(LIST)
 
     assert len(shown(response)) == number
@@ -197,7 +197,7 @@ def test_nobody_deletes_a_product(staff):
 def test_who_is_not_staff_is_sent_to_the_login(client, user):
     product = repository.get_product(ProductFactory().id)
     if user:
-        client.force_login(user(), backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user())
 
     for response in (client.get(LIST), client.post(change(product), DRAFT), client.post(ADD, DRAFT)):
         assert response.status_code == 302

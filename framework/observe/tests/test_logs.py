@@ -82,7 +82,7 @@ def test_a_line_has_the_code_of_the_error(graphql, lines, query, name, code):
 def test_pages_of_django_have_lines(lines):
     client, staff = Client(headers={"host": "localhost"}), StaffFactory()
     client.get("/nowhere")
-    client.force_login(staff, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(staff)
     client.get("/admin/")
 
     assert [(line["name"], line["code"], line["actor"]) for line in lines("request")] == [

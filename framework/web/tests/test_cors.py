@@ -25,7 +25,7 @@ def client():
 
 
 def login(client, user):
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
     return client.get("/graphql", {"query": "{ csrfToken }"}).json()["data"]["csrfToken"]
 
 

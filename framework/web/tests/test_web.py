@@ -66,7 +66,7 @@ def test_an_answer_is_not_cached(client):
 
 def test_a_cookie_needs_the_token(client):
     user = UserFactory()
-    client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
 
     refused = post(client)
     assert (refused.status_code, code(refused)) == (403, "FORBIDDEN")
@@ -75,7 +75,7 @@ def test_a_cookie_needs_the_token(client):
 
 
 def test_a_page_of_another_origin_is_refused_with_the_token(client):
-    client.force_login(UserFactory(), backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(UserFactory())
     token = client.get("/graphql", {"query": "{ csrfToken }"}).json()["data"]["csrfToken"]
 
     assert post(client, **{"X-CSRFToken": token, "Origin": "https://evil.example"}).status_code == 403

@@ -1,0 +1,24 @@
+"""What accounts does later, and by the clock."""
+
+from celery import shared_task
+from celery.schedules import crontab
+from django.core import mail
+from django.core.management import call_command
+
+from apps.accounts import repository
+
+
+@shared_task(name="accounts.send_mail")
+def send_mail(subject: str, text: str, recipients: list[str]) -> None:
+    """Send one mail of the account engine."""
+    mail.send_mail(subject, text, None, recipients)
+
+
+@shared_task(name="accounts.clean_up")
+def clean_up() -> None:
+    """Delete sessions that have expired, and accounts that nobody has verified."""
+    call_command("clearsessions")
+    repository.forget_unverified()
+
+
+SCHEDULE = {"clean-up-accounts": {"task": "accounts.clean_up", "schedule": crontab(minute="45")}}

@@ -1,0 +1,114 @@
+"""Rules of fields: `@allow` is enforced wherever it stands, or the schema does not start."""
+
+from types import SimpleNamespace
+
+import graphene
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from graphql import execute_sync, parse
+
+from framework.actor import NOBODY, Actor, allow, anyone, staff
+from framework.errors import PermissionDenied, Unauthenticated
+from framework.graphql.executor import CompiledExecutionContext, DeferredExecutionContext
+from framework.graphql.loaders import Loaders
+from framework.graphql.schema import enforce_rules
+
+STAFF = Actor(user_id=1, is_staff=True)
+reached = []
+
+
+def secrets_of(keys):
+    reached.extend(keys)
+    return {key: f"secret {key}" for key in keys}
+
+
+class Item(graphene.ObjectType):
+    name = graphene.String()
+    secret = graphene.String()
+    loaded = graphene.String()
+
+    @allow(staff)
+    def resolve_secret(root, info):
+        reached.append(root["name"])
+        return "secret"
+
+    @allow(staff)
+    def resolve_loaded(root, info):
+        return info.context.loaders.load(secrets_of, root["name"])
+
+
+class Query(graphene.ObjectType):
+    items = graphene.List(Item)
+    item = graphene.Field(Item)
+
+    @allow(anyone)
+    def resolve_items(root, info):
+        return [{"name": name} for name in "abcde"]
+
+    @allow(staff)
+    def resolve_item(root, info):
+        return {"name": "a"}
+
+
+@pytest.fixture
+def schema():
+    made = graphene.Schema(query=Query).graphql_schema
+    enforce_rules(made)
+    reached.clear()
+    return made
+
+
+@pytest.fixture(params=[CompiledExecutionContext, DeferredExecutionContext])
+def ask(request, schema):
+    def ask(query, actor):
+        context = SimpleNamespace(actor=actor, loaders=Loaders())
+        return execute_sync(schema, parse(query), context_value=context, execution_context_class=request.param)
+
+    return ask
+
+
+@pytest.mark.parametrize("field", ["secret", "loaded"])
+def test_the_rule_of_a_nested_field_is_enforced(ask, field):
+    refused = ask(f"{{ items {{ name {field} }} }}", NOBODY)
+
+    assert refused.data["items"][4] == {"name": "e", field: None}
+    assert [type(error.original_error) for error in refused.errors] == [Unauthenticated] * 5
+    assert reached == []
+    assert ask(f"{{ items {{ {field} }} }}", STAFF).errors is None
+    assert sorted(reached) == list("abcde")
+
+
+def test_the_rule_of_a_root_field_is_enforced(ask):
+    (error,) = ask("{ item { name } }", Actor(user_id=2)).errors
+
+    assert type(error.original_error) is PermissionDenied
+    assert ask("{ item { name } }", STAFF).data == {"item": {"name": "a"}}
+
+
+def test_a_root_field_without_a_rule_refuses_to_start():
+    class Open(graphene.ObjectType):
+        class Meta:
+            name = "Query"
+
+        gone = graphene.String(resolver=lambda *_: "reached")
+
+    with pytest.raises(ImproperlyConfigured, match=r"Query\.gone does not declare who may use it"):
+        enforce_rules(graphene.Schema(query=Open).graphql_schema)
+
+
+def test_a_rule_that_nobody_would_ask_refuses_to_start():
+    class Lost(graphene.ObjectType):
+        name = graphene.String()
+
+        @allow(staff)
+        def resolve_nmae(root, info):
+            return "reached"
+
+    class Root(graphene.ObjectType):
+        class Meta:
+            name = "Query"
+
+        lost = graphene.Field(Lost, resolver=allow(anyone)(lambda *_: {}))
+
+    with pytest.raises(ImproperlyConfigured, match=r"Lost\.resolve_nmae carries @allow\(\.\.\.\), but it resolves no"):
+        enforce_rules(graphene.Schema(query=Root).graphql_schema)
