@@ -19,7 +19,7 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache as store
 from django.db import DEFAULT_DB_ALIAS, close_old_connections
 
-from framework.actor import NOBODY, Actor
+from framework.actor import NOBODY, Actor, of_user
 from framework.errors import DomainError, PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable
 from framework.grpc import assertion
 from framework.grpc.channel import MAX_ATTEMPTS
@@ -134,27 +134,31 @@ def _asserted(token: Token, claim: assertion.Assertion, method: str) -> Actor:
     if claim.is_staff and ASSERT_STAFF not in token.scopes:
         raise _out_of_scope(f"The token of {token.service} may not act for staff.")
     _refuse_replay(claim.nonce, method)
-    is_staff = claim.is_staff
-    if ASSERT_UNCHECKED not in token.scopes:
-        is_staff = _is_staff(claim.user_id, int(time.monotonic())) and is_staff
-    return Actor(user_id=claim.user_id, is_staff=is_staff, service=token.service)
+    user = _claimed(claim) if ASSERT_UNCHECKED in token.scopes else _user(claim.user_id, int(time.monotonic()))
+    if not (claim.is_staff and user.is_staff):
+        return Actor(user_id=claim.user_id, service=token.service)
+    return user._replace(service=token.service)
+
+
+def _claimed(claim: assertion.Assertion) -> Actor:
+    return Actor(user_id=claim.user_id, is_staff=claim.is_staff, permissions=claim.permissions)
 
 
 @lru_cache(maxsize=1000)
-def _is_staff(user_id: int, second: int) -> bool:
-    """Whether the user is staff, remembered for the rest of the second.
+def _user(user_id: int, second: int) -> Actor:
+    """The user with their rights, remembered for the rest of the second.
 
     Raises Unauthenticated for a user who is disabled or does not exist. Asks no replica, which may lag, and gives the
-    connection back, as the call may end before its own handling does so.
+    connection back, as the call may end before the servicer does so.
     """
-    users = get_user_model()._default_manager.using(DEFAULT_DB_ALIAS).filter(pk=user_id, is_active=True)
+    users = get_user_model()._default_manager.using(DEFAULT_DB_ALIAS)
     try:
-        found = users.values_list("is_staff", flat=True).first()
+        user = users.filter(pk=user_id, is_active=True).first()
+        if user is None:
+            raise Unauthenticated("The user is disabled or does not exist.", reason="USER_INACTIVE")
+        return of_user(user)
     finally:
         close_old_connections()
-    if found is None:
-        raise Unauthenticated("The user is disabled or does not exist.", reason="USER_INACTIVE")
-    return bool(found)
 
 
 def _out_of_scope(message: str) -> PermissionDenied:

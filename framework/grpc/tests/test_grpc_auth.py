@@ -9,6 +9,7 @@ import types
 import grpc
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.core.cache import cache
 from structlog.testing import capture_logs
 
@@ -174,6 +175,8 @@ def test_what_is_no_assertion_is_refused(stub, value):
         b'["/probe.v1.ProbeService/Write", "7", false, 1.0, "n"]',
         b'["/probe.v1.ProbeService/Write", 7, false, null, "n"]',
         b'["/probe.v1.ProbeService/Write", 7, false, 1.0, "n", 1]',
+        b'["/probe.v1.ProbeService/Write", 7, false, 1.0, "n", [1]]',
+        b'["/probe.v1.ProbeService/Write", 7, false, 1.0, "n", [], 1]',
         b'["/probe.v1.ProbeService/Write", 9223372036854775808, false, 1.0, "n"]',
         b'["/probe.v1.ProbeService/Write", -1, false, 1.0, "n"]',
         b'["/probe.v1.ProbeService/Write", 7, false, 1%s, "n"]' % (b"0" * 400),
@@ -305,7 +308,7 @@ def test_a_token_without_the_scope_may_act_for_a_visitor(stub_with):
 
 @pytest.fixture
 def add_user(transactional_db):
-    auth._is_staff.cache_clear()
+    auth._user.cache_clear()
     users = get_user_model()
 
     def add(**fields):
@@ -350,6 +353,27 @@ def test_staff_rights_take_both_the_assertion_and_the_user(stub_with, add_user, 
     answer = stub_with(":*+assert.staff").AsUser(probe.Text(), metadata=acting(user_id, is_staff=asserted))
 
     assert answer.text == repr(Actor(user_id, acts_as_staff, "shop"))
+
+
+def test_permissions_are_those_of_the_user_here_whatever_the_assertion_says(stub_with, add_user, act):
+    user_id = add_user(is_staff=True)
+    permission = Permission.objects.get(content_type__app_label="auth", codename="view_group")
+    get_user_model().objects.get(pk=user_id).user_permissions.add(permission)
+    act(lambda request, call: probe.Text(text=",".join(context.actor().permissions)))
+    claim = Actor(user_id=user_id, is_staff=True, permissions=frozenset({"probe.delete_all"}))
+
+    answer = stub_with(":*+assert.staff").AsUser(probe.Text(), metadata=vouched(assertion.sign(claim, AS_USER, KEY)))
+
+    assert answer.text == "auth.view_group"
+
+
+def test_permissions_of_a_user_of_another_installation_are_asserted_for_the_domain_that_is_called(stub_with):
+    claim = Actor(user_id=7, is_staff=True, permissions=frozenset({"probe.change_text", "other.change_text"}))
+    metadata = vouched(assertion.sign(claim, AS_USER, KEY))
+
+    answer = stub_with(":*+assert.staff+assert.unchecked").AsUser(probe.Text(), metadata=metadata)
+
+    assert answer.text == repr(Actor(7, True, "shop", permissions=frozenset({"probe.change_text"})))
 
 
 def test_a_user_is_looked_up_again_in_the_next_second(stub_with, add_user, monkeypatch):
