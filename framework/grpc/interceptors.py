@@ -42,21 +42,30 @@ log = structlog.get_logger("grpc")
 
 
 class Chain(grpc.ServerInterceptor):
-    """The one interceptor of the server.
+    """The interceptor around the domains' methods.
 
     `streams` is how many answers are streamed at once, each in a thread of its own; 0 takes the server's threads.
     A stream lasts as long as its reader likes, and must not keep the short calls waiting.
 
-    `is_full` tells whether grpc has too many calls and will refuse this one, for which it takes no thread. Such a call
-    has an access line all the same, and so has one of a method that does not exist.
+    Calls that grpc refuses before a thread takes them up have an access line too: those of unknown methods, and with
+    `log_refusals` those beyond the server's limit.
     """
 
     def __init__(self, authenticate: Authenticator, default_deadline: float, *, streams: int = 0) -> None:
         self.authenticate = authenticate
         self.default_deadline = default_deadline  # seconds
         self.stream_threads = ThreadPoolExecutor(streams, thread_name_prefix="grpc-stream") if streams else None
-        self.is_full: Callable[[], bool] = lambda: False
+        self._server: Any = None
+        self._max_calls = 0
         self._methods: dict[str, Handler] = {}
+
+    def log_refusals(self, server: grpc.Server, max_calls: int) -> None:
+        """Log the calls that the server refuses, because `max_calls` are open."""
+        self._server, self._max_calls = server, max_calls
+
+    def is_full(self) -> bool:
+        """What grpc asks itself right after the interceptors, under the lock that it changes this number under."""
+        return self._server is not None and self._server._state.active_rpc_count >= self._max_calls
 
     def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> "Handler | None":
         handler = self._methods.get(details.method) or self._find(continuation, details)

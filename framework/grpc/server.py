@@ -53,7 +53,7 @@ class Server:
             options=_options(share_port),
             maximum_concurrent_rpcs=settings.GRPC_MAX_CALLS,
         )
-        self._chain.is_full = self._has_too_many_calls
+        self._chain.log_refusals(self._server, settings.GRPC_MAX_CALLS)
         self._health = health.HealthServicer(experimental_non_blocking=False)
         self._services = add_services(self._server)
         self._stopping = threading.Event()
@@ -89,10 +89,6 @@ class Server:
         for pool in (self._pool, self._chain.stream_threads, self._probes.threads):
             if pool is not None:
                 pool.shutdown()
-
-    def _has_too_many_calls(self) -> bool:
-        """What grpc asks itself, while it holds the lock that it changes this number under."""
-        return bool(self._server._state.active_rpc_count >= settings.GRPC_MAX_CALLS)  # type: ignore[attr-defined]
 
     def _bind(self, address: str) -> int:
         try:
