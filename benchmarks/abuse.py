@@ -73,7 +73,7 @@ class Outcome(NamedTuple):
 
 def random_messages(address: str, times: int) -> Codes:
     """Random bytes, and good messages with a byte changed, to every method."""
-    good = pb.CreateProductRequest(sku="A", name="B", stock=1).SerializeToString()
+    good = pb.CreateProductRequest(product=pb.Product(sku="A", name="B", stock=1)).SerializeToString()
 
     def one(channel: grpc.Channel) -> Any:
         damaged = bytearray(good)

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 import psycopg
 
 from apps.catalog.entities import Product
-from apps.catalog.wire import product_entity
 from benchmarks import database, grpc_load, rounds, venvs
 from benchmarks.graphql_speed import common_environment
 from benchmarks.peers.grpc_serve import LIST, STREAM
 from benchmarks.rounds import Cell, Goal, Plan, Results
 from benchmarks.servers import Server, free_port, on_core, running
+from framework.seam.codec import codec
 from protos.catalog.v1 import catalog_pb2
 
 FRAMEWORKS = ("django-socio-grpc==0.25.0", "djangorestframework==3.18.3")
@@ -71,7 +71,7 @@ def ours() -> Contract:
             "stream": pb.StreamProductsRequest(),
         },
         {"get": "product", "list": "products", "stream": "products"},
-        product_entity,
+        codec(Product, pb.Product).entity,
     )
 
 
@@ -126,7 +126,8 @@ class Bench:
         request = self.contracts[name].requests[work]
         if work != "get":
             return [request.SerializeToString()]
-        return [type(request)(id=product_id).SerializeToString() for product_id in self.ids]
+        field = request.DESCRIPTOR.fields[0].name
+        return [type(request)(**{field: product_id}).SerializeToString() for product_id in self.ids]
 
     def start(self) -> list[Server]:
         python = str(venvs.ready(self.folder / "socio", FRAMEWORKS))

@@ -54,14 +54,14 @@ test("lists page by page, and gets one", async () => {
   const products = [...first.products, ...second.products]
   assert.equal(new Set(products.map(({ id }) => id)).size, 6)
 
-  const { product } = await catalog.GetProduct({ id: products[0].id }, withToken())
+  const { product } = await catalog.GetProduct({ product_id: products[0].id }, withToken())
   assert.deepEqual(product, products[0])
   assert.match(product.id, /^\d+$/) // with longs: String, as 64 bits do not fit into a number
   assert.equal(product.price.currency_code, "EUR")
 })
 
 test("streams all products in chunks", async () => {
-  const { total } = await catalog.ListProducts({ page_size: 1, with_total: true }, withToken())
+  const { total } = await catalog.CountProducts({}, withToken())
   const chunks = await collect(catalog.StreamProducts({}, withToken()))
   const ids = chunks.flatMap(({ products }) => products.map(({ id }) => id))
   assert.equal(new Set(ids).size, ids.length)
@@ -84,7 +84,7 @@ test("a deadline that has passed ends the call, one that has not does no harm", 
 })
 
 test("errors say why, for programs", async () => {
-  const missing = await errorOf(catalog.GetProduct({ id: 1 }, withToken()))
+  const missing = await errorOf(catalog.GetProduct({ product_id: 1 }, withToken()))
   assert.equal(missing.code, status.NOT_FOUND)
   assert.equal(missing.domain, "catalog")
   assert.equal(missing.reason, "PRODUCT_NOT_FOUND")
@@ -109,14 +109,14 @@ test("without a valid token nothing is answered", async () => {
 test("a product is created and changed, and a stale change is refused", async () => {
   const price = { currency_code: "EUR", units: "19", nanos: 900_000_000 }
   const draft = { sku: `GRPC-${Date.now()}`, name: "gRPC Chair", price, stock: 3 }
-  const { product } = await catalog.CreateProduct(draft, withToken())
+  const { product } = await catalog.CreateProduct({ product: draft }, withToken())
   assert.deepEqual(product.price, price)
 
-  const change = { product: { ...product, stock: 2 }, update_mask: { paths: ["stock"] } }
+  const change = { product: { ...product, stock: 2 }, update_mask: { paths: ["stock"] }, version: product.version }
   const updated = (await catalog.UpdateProduct(change, withToken())).product
   assert.equal(updated.stock, 2)
   assert.equal((await errorOf(catalog.UpdateProduct(change, withToken()))).code, status.ABORTED)
-  const archived = await catalog.ArchiveProduct({ id: updated.id, version: updated.version }, withToken())
+  const archived = await catalog.ArchiveProduct({ product_id: updated.id, version: updated.version }, withToken())
   assert.equal(archived.product.is_active, false)
 })
 

@@ -25,6 +25,9 @@ done
 docker-compose --file docker-compose.yml config --quiet
 docker-compose --file docker-compose.yml --file docker-compose.dev.yml config --quiet
 
+say "GitHub workflows"
+check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+
 say "CloudFormation"
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -36,14 +39,13 @@ for values in deploy/ecs/staging.toml deploy/ecs/production.toml; do
 done
 
 say "tests"
-python -m pytest -q deploy framework/web/tests/test_proxies.py framework/web/tests/test_security.py framework/web/tests/test_gunicorn.py \
-    deploy/tests/test_ecs.py
+python -m pytest -q deploy framework/web
 
 say "PgBouncer"
 if PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then
     server=${IMAGE_CHECK_DATABASE_URL:-postgres://postgres:postgres@127.0.0.1:5432/postgres}
     export DATABASE_URL="${server%/*}/pgbouncer_check" # only the tests' database beside it is ever made
-    find apps -name test_pgbouncer.py -exec python -m pytest -q {} +
+    find apps deploy framework -name test_pgbouncer.py -exec python -m pytest -q {} +
     python -m deploy.pgbouncer python -m pytest -q apps --ignore-glob='*/test_pgbouncer.py'
     unset DATABASE_URL
 else

@@ -36,12 +36,13 @@ VARIABLES = {
     "GRPC_PORT": str(GRPC_PORT),
     "WEB_WORKERS": "2",
 }
+NOT_IN_THE_IMAGE = {"tests", "testing", "tools", "benchmarks", "clients", "docs", "ecs", "conftest.py"}
 ENQUEUE = "from framework.queue.tasks import heartbeat; heartbeat.delay()"
 
 
 class Engine:
     def __init__(self, image: str, words: list[str]) -> None:
-        self._image = image
+        self.image = image
         self._words = words
 
     def command(self, *words: str) -> str:
@@ -60,7 +61,7 @@ class Engine:
         options = ["--network", "host", "--read-only", "--tmpfs", "/tmp", *how, *variables]  # noqa: S108
         if Path(self._words[0]).name == "podman":
             options += ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
-        return self.command("run", *options, image or self._image, *words)
+        return self.command("run", *options, image or self.image, *words)
 
     @contextlib.contextmanager
     def role(self, role: str, is_up: Callable[[], bool], *, image: str = "") -> Iterator[str]:
@@ -175,7 +176,18 @@ def check_release(engine: Engine) -> None:
         raise SystemExit(f"the image calls itself {release!r}, not 'checked'")
 
 
+def check_contents(engine: Engine) -> None:
+    """Development and tests stay out of the image."""
+    program = "import pathlib; print(*(path.parent if path.name == '__init__.py' else path"
+    program += " for path in pathlib.Path().rglob('*.py')), sep='\\n')"
+    modules = engine.command("run", "--rm", "--entrypoint", "python", engine.image, "-c", program).split()
+    strangers = [name for name in modules if set(Path(name).parts) & NOT_IN_THE_IMAGE]
+    if strangers:
+        raise SystemExit(f"the image holds what it should not: {' '.join(strangers)}")
+
+
 def check(engine: Engine, image: str) -> None:
+    check_contents(engine)
     engine.run("migrate")
     check_release(engine)
     with engine.role("web", web_is_up):

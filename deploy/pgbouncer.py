@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from framework.testing.plugin import free_port, wait_for_port
+from framework.testing.servers import free_port, wait_for_port
 
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 SIZE = 6  # connections to each database

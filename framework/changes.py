@@ -2,7 +2,7 @@
 
 class ProductChanges(NamedTuple):
     name: str | Unset = UNSET
-    brand: str | None | Unset = UNSET
+    brand: str | Unset | None = UNSET
 """
 
 from enum import Enum

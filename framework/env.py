@@ -2,17 +2,20 @@
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import dj_database_url
+import structlog
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import BeforeValidator, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode
 
 E = TypeVar("E", bound=BaseSettings)
+_log = structlog.get_logger(__name__)
 
 
 def _split(value: object) -> object:
@@ -74,6 +77,25 @@ def domain_urls(environ: Mapping[str, str], folder: Path, domains: tuple[str, ..
                 f"{name.upper()}_URL={url!r}: must be grpc://host:port, or grpcs://host:port for TLS"
             )
     return {name: url for name, url in found.items() if url}
+
+
+def warn_of_misspelled(declaration: type[BaseSettings], environ: Mapping[str, str], folder: Path) -> None:
+    """Log a warning for each variable that is not read, but whose name is nearly that of one that is."""
+    known = {name.upper() for name in declaration.model_fields}
+    known |= {f"{path.parent.name.upper()}_URL" for path in folder.glob("*/public.py")}
+    for name in sorted(environ.keys() - known):
+        if nearest := get_close_matches(name, known, n=1, cutoff=0.9):
+            _log.warning("environment variable is not read", variable=name, did_you_mean=nearest[0])
+
+
+def make_data_dir(folder: Path) -> None:
+    """Make DATA_DIR unless it exists. Raises ImproperlyConfigured when that is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"DATA_DIR={folder}: cannot be made ({error.strerror}). Set it to a folder that this user may write."
+        ) from None
 
 
 def traces_exporter(env: Any) -> str:

@@ -219,6 +219,7 @@ class Env(BaseSettings):
     )
     log_format: Literal["text", "json"] = Field("text", description="Log lines for people or for programs.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level logged.")
+    log_sql: bool = Field(False, description="Log each SQL statement with its values and seconds. Under DEBUG only.")
 
     @field_validator("secret_key")
     @classmethod
@@ -229,6 +230,13 @@ class Env(BaseSettings):
                 "must be at least 50 random characters (python3 -c 'import secrets; print(secrets.token_urlsafe(50))'),"
                 " or set DEBUG=1 for development"
             )
+        return value
+
+    @field_validator("log_sql")
+    @classmethod
+    def _statements_are_for_development(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and not info.data.get("debug"):
+            raise ValueError("must be off unless DEBUG=1: statements hold personal data")
         return value
 
     @field_validator("allowed_hosts")

@@ -123,7 +123,7 @@ CSRF_COOKIE_NAME = f"{PROJECT_SLUG}-csrftoken"
 DEFAULT_AUTO_FIELD = "framework.ids.IdField"
 DATABASE_URL = ENV.database_url.get_secret_value()
 DATABASE_REPLICA_URL = ENV.database_replica_url.get_secret_value()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+env.make_data_dir(DATA_DIR)
 if DATABASE_URL:
     DATABASES = {"default": env.postgres(DATABASE_URL)}
     if DATABASE_REPLICA_URL:
@@ -264,4 +264,5 @@ OTEL_HEADERS = ENV.otel_exporter_otlp_headers.get_secret_value()
 OTEL_SERVICE_NAME = ENV.otel_service_name or PROJECT_NAME
 SENTRY_DSN = ENV.sentry_dsn.get_secret_value()
 SENTRY_ENVIRONMENT = ENV.sentry_environment
-logs.configure(ENV.log_format, ENV.log_level)
+logs.configure(ENV.log_format, ENV.log_level, sql=ENV.log_sql)
+env.warn_of_misspelled(Env, os.environ, BASE_DIR / "apps")

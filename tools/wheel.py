@@ -1,51 +1,28 @@
 """The client package that other teams install: this project's own modules, as far as they need no Django.
 
-Each domain with a `client.py` becomes a module of the package, with the functions of its `public.py`. Nothing is
-written twice: the modules are copied, and only their imports change, because a package that others install must
-not bring a top-level `apps` or `protos`. The wire contracts keep their names, so that the package and the project
-can live in one process.
+Each domain with a `client.py` becomes a module of the package, with its `public.py` as the module's `__init__`. The
+files are copied; only the names of our top-level packages get the package's name in front, so that it can be installed
+beside this project or another one of this template. In the package `framework.seam.remote` is
+framework/client/remote.py, for which every domain is remote.
 """
 
-import ast
 import re
 import subprocess
 import sys
 import tempfile
-import textwrap
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+import grimp
 from django.conf import settings
 
-APPS = settings.BASE_DIR / "apps"
-PROTOS = settings.BASE_DIR / "protos"
-OWN = settings.BASE_DIR / "project" / "client"
-COMMON = (
-    "__init__.py",
-    "actor.py",
-    "call.py",
-    "errors.py",
-    "fakes.py",
-    "pages.py",
-    "trace.py",
-    "grpc/__init__.py",
-    "grpc/assertion.py",
-    "grpc/channel.py",
-    "grpc/contract.py",
-    "grpc/convert.py",
-    "grpc/errors.py",
-    "grpc/validate.py",
-)
-DOMAIN = ("entities.py", "rules.py", "wire.py", "client.py", "fake.py")  # public.py becomes the domain's __init__.py
-CHOOSING = ("from framework.seam.remote import", "from framework.seam.rules import")  # what public.py chooses with
-# From the most to the least special; what is left of the name follows.
-MOVES = (
-    ("framework.client.remote", "common.remote"),
-    ("framework.client", ""),
-    ("apps", ""),
-    ("protos", "protos"),
-)
+ROOT = settings.BASE_DIR
+DOMAIN = ("entities", "rules", "client", "fake")  # beside public.py
+TOP = "framework.client"  # the package's own __init__
+SEAM, CLIENT = "framework.seam.remote", "framework.client.remote"  # the package has the second in place of the first
+_IMPORT = re.compile(r"^(\s*from )(?:apps\.|(?=(?:framework|protos)\b))", re.MULTILINE)
+_MESSAGES = re.compile(r"(?<=')(?=protos\.[\w.]+_pb2')")  # protoc notes the module of its messages
 _PYPROJECT = """\
 [build-system]
 requires = ["hatchling"]
@@ -64,7 +41,7 @@ packages = ["{package}"]
 
 
 def name() -> str:
-    """Of the distribution, as it is installed."""
+    """The distribution's name, as it is installed."""
     return f"{settings.PROJECT_SLUG}-client"
 
 
@@ -76,7 +53,7 @@ def package() -> str:
 def build(folder: Path) -> Path:
     """Write the wheel into the folder, and return its path.
 
-    Raises CalledProcessError when hatchling cannot build it; its message stands on stderr.
+    Raises CalledProcessError when hatchling cannot build it; hatchling's message is on stderr.
     """
     with tempfile.TemporaryDirectory() as staging:
         write(Path(staging))
@@ -87,10 +64,10 @@ def build(folder: Path) -> Path:
 
 def write(folder: Path) -> None:
     """Write what the wheel is built from: pyproject.toml and the package."""
-    for target, text in _modules():
+    for target, source in _files():
         path = folder / package() / target
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(rewrite(text, package()))
+        path.write_text(prefixed(source.read_text(), package()))
     (folder / package() / "py.typed").touch()
     pyproject = _PYPROJECT.format(
         name=name(),
@@ -103,65 +80,59 @@ def write(folder: Path) -> None:
 
 
 def requirements() -> tuple[str, ...]:
-    """What the package needs: generated code refuses runtimes older than itself, and accepts newer ones."""
-    generated = "".join(path.read_text() for path in sorted(PROTOS.glob("**/*_pb2*.py")))
+    """The package's dependencies: generated code refuses runtimes older than itself, and accepts newer ones."""
+    generated = "".join(path.read_text() for path in sorted(ROOT.glob("protos/**/*_pb2*.py")))
     protobuf = re.findall(r"# Protobuf Python Version: (\S+)", generated)
     grpcio = re.findall(r"GRPC_GENERATED_VERSION = '(\S+)'", generated)
     common = version("googleapis-common-protos")
     return f"grpcio>={grpcio[0]}", f"protobuf>={protobuf[0]}", f"googleapis-common-protos>={common}"
 
 
-def rewrite(source: str, package: str) -> str:
-    """The module's text with the names of modules as they are inside of `package`."""
-    lines = source.encode().splitlines(keepends=True)  # ast counts bytes
-    for line, column, old in sorted(_module_names(ast.parse(source)), reverse=True):
-        text, new = lines[line - 1], _moved(old, package).encode()
-        if text[column : column + len(old)] != old.encode():
-            raise ValueError(f"{old} does not stand at column {column} of {text!r}")
-        lines[line - 1] = text[:column] + new + text[column + len(old) :]
-    return b"".join(lines).decode()
+def prefixed(source: str, package: str) -> str:
+    """The module's text with `package` in front of the names of our modules; `apps.catalog` is its `catalog`."""
+    text = _IMPORT.sub(rf"\1{package}.", source.replace(CLIENT, SEAM))
+    return _MESSAGES.sub(f"{package}.", text)
 
 
-def elsewhere(public: str) -> str:
-    """A `public.py` as it is for a domain that is elsewhere: of its two branches, the one with the client's."""
-    lines = public.splitlines(keepends=True)
-    (choice,) = (node for node in ast.parse(public).body if isinstance(node, ast.If))
-    branch = lines[choice.body[0].lineno - 1 : choice.body[-1].end_lineno]
-    kept = [*lines[: choice.lineno - 1], textwrap.dedent("".join(branch)), *lines[choice.end_lineno :]]
-    return "".join(line for line in kept if not line.startswith(CHOOSING))
+def _files() -> Iterator[tuple[Path, Path]]:
+    """Of each module, its path inside of the package, and the file that is copied there."""
+    yield Path("__init__.py"), _file(TOP)
+    for domain in _domains():
+        yield Path(domain, "__init__.py"), ROOT / "apps" / domain / "public.py"
+        yield from ((Path(domain, path.name), path) for path in _domain_files(domain))
+    for path in [*ROOT.glob("protos/**/*.py"), *ROOT.glob("protos/**/*.pyi")]:
+        yield path.relative_to(ROOT), path
+    for module in _framework_modules():
+        yield _file(module).relative_to(ROOT), _file(CLIENT if module == SEAM else module)
 
 
-def _modules() -> Iterator[tuple[Path, str]]:
-    """Path inside of the package, and text before it is rewritten, of each module."""
-    yield Path("__init__.py"), (OWN / "__init__.py").read_text()
-    yield Path("common/remote.py"), (OWN / "remote.py").read_text()
-    for name in COMMON:
-        yield Path("common", name), (APPS / "common" / name).read_text()
-    for path in sorted([*PROTOS.glob("**/*.py"), *PROTOS.glob("**/*.pyi")]):
-        yield path.relative_to(settings.BASE_DIR), path.read_text()
-    for domain in sorted(path.parent for path in APPS.glob("*/client.py")):
-        yield Path(domain.name, "__init__.py"), elsewhere((domain / "public.py").read_text())
-        for name in DOMAIN:
-            if (domain / name).exists():
-                yield Path(domain.name, name), (domain / name).read_text()
+def _domains() -> list[str]:
+    return sorted(path.parent.name for path in ROOT.glob("apps/*/client.py"))
 
 
-def _module_names(tree: ast.Module) -> Iterator[tuple[int, int, str]]:
-    """Line, column and text of the names of our modules: in imports, and where protoc notes its messages' module."""
-    for node in ast.walk(tree):
-        match node:
-            case ast.ImportFrom(module=str(module)) if _is_ours(module):
-                yield node.lineno, node.col_offset + len("from "), module
-            case ast.Constant(value=str(module)) if module.endswith("_pb2") and _is_ours(module):
-                yield node.lineno, node.col_offset + 1, module
+def _domain_files(domain: str) -> list[Path]:
+    files = [ROOT / "apps" / domain / f"{name}.py" for name in DOMAIN]
+    return [path for path in files if path.exists()]
 
 
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] in ("apps", "project", "protos")
+def _framework_modules() -> set[str]:
+    """The modules of the framework that the package's modules import, directly or through each other."""
+    graph = grimp.build_graph("apps", "framework", cache_dir=None)
+    todo = {TOP, *(f"apps.{domain}.{name}" for domain in _domains() for name in ("public", *DOMAIN))} & graph.modules
+    found: set[str] = set()
+    while todo:
+        module = todo.pop()
+        found.add(module)
+        imported = graph.find_modules_directly_imported_by(CLIENT if module == SEAM else module)
+        packages = {module.rpartition(".")[0]}
+        todo |= {SEAM if name == CLIENT else name for name in imported | packages if _is_framework(name)} - found
+    return set(filter(_is_framework, found)) - {TOP}
 
 
-def _moved(module: str, package: str) -> str:
-    for old, new in MOVES:
-        if f"{module}.".startswith(f"{old}."):
-            return ".".join(filter(None, (package, new, module[len(old) + 1 :])))
-    raise ValueError(f"{module} does not travel in the client package")
+def _is_framework(module: str) -> bool:
+    return f"{module}.".startswith("framework.")
+
+
+def _file(module: str) -> Path:
+    folder = ROOT.joinpath(*module.split("."))
+    return folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")

@@ -5,6 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from framework.changes import UNSET, Unset
 from framework.pages import Keyset
 
 
@@ -31,18 +32,19 @@ class ProductDraft(NamedTuple):
     description: str = ""
     currency: str = "EUR"
     stock: int = 0
+    is_active: bool = True
 
 
 class ProductChanges(NamedTuple):
-    """New values for a product; None leaves the old one."""
+    """New values for a product; UNSET leaves the old one."""
 
-    sku: str | None = None
-    name: str | None = None
-    description: str | None = None
-    price: Decimal | None = None
-    currency: str | None = None
-    stock: int | None = None
-    is_active: bool | None = None
+    sku: str | Unset = UNSET
+    name: str | Unset = UNSET
+    description: str | Unset = UNSET
+    price: Decimal | Unset = UNSET
+    currency: str | Unset = UNSET
+    stock: int | Unset = UNSET
+    is_active: bool | Unset = UNSET
 
 
 class ProductOrder(StrEnum):

@@ -1,59 +1,36 @@
-"""The catalog in memory, for the tests of whoever calls it: the same functions and errors, no database, no server.
+"""The catalog in memory, for the tests of other domains and services: no database, no server, no Django.
 
     shop = fake.Catalog([ProductDraft("OAK-1", "Oak Chair", Decimal("19.90"), stock=3)])
     monkeypatch.setattr(checkout, "catalog", shop)
 
-It keeps to the contract that `tests/test_contract.py` holds all implementations to. No Django.
+The tests of `tests/test_contract.py` hold for it too, but it takes any value for a product's fields.
 """
 
-import re
-import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
 
-from apps.catalog import entities
-from apps.catalog.entities import (
-    Line,
-    Product,
-    ProductChanges,
-    ProductDraft,
-    ProductOrder,
-    Reservation,
-    ReservationStatus,
-    product_keyset,
-)
+from apps.catalog import entities, rules
+from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation
+from apps.catalog.entities import ReservationStatus as Status
 from framework.actor import SYSTEM, Actor, require, staff
-from framework.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from framework.changes import given
 from framework.pages import Page
-from framework.seam.fakes import IDS, Pages
-
-_CENT = Decimal("0.01")
-_INT32 = 2**31 - 1
-_BLANK = "This field cannot be blank."
-_NEGATIVE = "Ensure this value is greater than or equal to 0."
-_GONE = (ReservationStatus.RELEASED, ReservationStatus.EXPIRED)
+from framework.seam.fakes import IDS, Fake
 
 
-class Catalog:
+class Catalog(Fake):
     """A catalog of its own, with the functions of `public.py` as methods."""
 
     def __init__(self, drafts: Iterable[ProductDraft] = ()) -> None:
-        self._lock = threading.RLock()
+        super().__init__(entities)
         self._products: dict[int, Product] = {}
         self._reservations: dict[str, Reservation] = {}
-        self._pages = Pages()
         for draft in drafts:
             self.create_product(SYSTEM, draft)
 
-    def __getattr__(self, name: str) -> Any:
-        """The types that `public.py` has beside the functions."""
-        return getattr(entities, name)
-
     def get_product(self, product_id: int) -> Product:
         if product_id not in self._products:
-            raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
+            raise rules.not_found(product_id)
         return self._products[product_id]
 
     def get_products(self, product_ids: Sequence[int]) -> dict[int, Product]:
@@ -62,7 +39,7 @@ class Catalog:
     def list_products(
         self, *, first: int = 50, after: str = "", search: str = "", order_by: ProductOrder = ProductOrder.NAME
     ) -> Page[Product]:
-        return self._pages.fetch(self._sold(search), product_keyset(order_by, search), first=first, after=after)
+        return self._page(self._sold(search), entities.product_keyset(order_by, search), first=first, after=after)
 
     def count_products(self, *, search: str = "") -> int:
         return len(self._sold(search))
@@ -70,173 +47,74 @@ class Catalog:
     def create_product(self, actor: Actor, draft: ProductDraft) -> Product:
         require(actor, staff)
         now = datetime.now(UTC)
-        product = Product(next(IDS), **draft._asdict(), is_active=True, version=1, created_at=now, updated_at=now)
-        return self._write(product)
+        return self._write(Product(next(IDS), **draft._asdict(), version=1, created_at=now, updated_at=now))
 
     def update_product(self, actor: Actor, product_id: int, version: int, changes: ProductChanges) -> Product:
         require(actor, staff)
-        if changes == ProductChanges():
-            raise InvalidArgument("There is nothing to change.")
-        values = {name: value for name, value in changes._asdict().items() if value is not None}
+        if not (values := given(changes)):
+            raise rules.nothing_to_change()
         with self._lock:
-            product = self.get_product(product_id)._replace(**values)
-            _check(product)
+            product = self.get_product(product_id)
             if product.version != version:
-                raise Aborted(
-                    "The product was changed by somebody else: read it again, then try again.", reason="STALE_VERSION"
-                )
-            return self._write(product._replace(version=version + 1, updated_at=datetime.now(UTC)))
+                raise rules.stale()
+            return self._write(product._replace(**values, version=version + 1, updated_at=datetime.now(UTC)))
 
     def archive_product(self, actor: Actor, product_id: int, version: int) -> Product:
         return self.update_product(actor, product_id, version, ProductChanges(is_active=False))
 
     def reserve(self, key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservation:
-        wanted = _checked(key, lines, seconds)
-        now = datetime.now(UTC)
+        wanted, now = rules.checked_lines(key, lines, seconds), datetime.now(UTC)
         with self._lock:
-            found = self._existing(key, wanted)
-            if found is None or found.status is ReservationStatus.EXPIRED:
-                self._take(wanted)
-            elif found.status is ReservationStatus.COMMITTED or found.expires_at > now:
-                return found
-            held = Reservation(key, ReservationStatus.HELD, wanted, now + timedelta(seconds=seconds))
-            self._reservations[key] = held
-            return held
+            if found := self._reservations.get(key):
+                rules.check_reusable(found, wanted)
+                if found.status is not Status.EXPIRED:
+                    return found
+            self._take(wanted)
+            return self._put(
+                self._reservations, key, Reservation(key, Status.HELD, wanted, now + timedelta(seconds=seconds))
+            )
 
     def commit(self, key: str) -> Reservation:
-        _check_key(key)
+        rules.check_key(key)
         with self._lock:
-            if key not in self._reservations:
-                raise NotFound("There is no such reservation.", reason="RESERVATION_NOT_FOUND")
-            found = self._reservations[key]
-            if found.status in _GONE:
-                raise FailedPrecondition(f"The reservation is {found.status}.", reason="RESERVATION_GONE")
-            return self._set(found, ReservationStatus.COMMITTED)
+            found = rules.committable(self._reservations.get(key))
+            return self._put(self._reservations, key, found._replace(status=Status.COMMITTED))
 
     def release(self, key: str) -> Reservation:
-        _check_key(key)
+        rules.check_key(key)
         with self._lock:
-            unknown = Reservation(key, ReservationStatus.RELEASED, (), datetime.now(UTC))
-            return self._give_back(self._reservations.get(key, unknown), ReservationStatus.RELEASED)
+            unknown = Reservation(key, Status.RELEASED, (), datetime.now(UTC))
+            return self._give_back(self._reservations.get(key, unknown), Status.RELEASED)
 
     def expire(self, key: str) -> None:
         """The one thing that is the fake's own: the time of a held reservation is up."""
         with self._lock:
-            if self._reservations[key].status is ReservationStatus.HELD:
-                self._give_back(self._reservations[key], ReservationStatus.EXPIRED)
+            if self._reservations[key].status is Status.HELD:
+                self._give_back(self._reservations[key], Status.EXPIRED)
 
     def _sold(self, search: str) -> list[Product]:
-        if "\0" in search or len(search) > 200:
-            raise InvalidArgument("This cannot be searched for.", fields={"search": "200 characters at most, none NUL"})
-        wanted = search.casefold()
-        return [
-            product
-            for product in self._products.values()
-            if product.is_active and (wanted in product.name.casefold() or wanted in product.sku.casefold())
-        ]
+        rules.check_search(search)
+        found = (product for product in self._products.values() if product.is_active)
+        return [product for product in found if search.casefold() in f"{product.name}\0{product.sku}".casefold()]
 
     def _write(self, product: Product) -> Product:
-        _check(product)
-        with self._lock:
-            if any(other.sku == product.sku and other.id != product.id for other in self._products.values()):
-                raise AlreadyExists(
-                    f"There is a product with the SKU {product.sku!r} already.",
-                    fields={"sku": "is taken"},
-                    reason="SKU_TAKEN",
-                )
-            self._products[product.id] = product._replace(price=product.price.quantize(_CENT))
-            return self._products[product.id]
-
-    def _existing(self, key: str, wanted: tuple[Line, ...]) -> Reservation | None:
-        found = self._reservations.get(key)
-        if found is not None and found.status is ReservationStatus.RELEASED:
-            raise FailedPrecondition("The reservation was released.", reason="RESERVATION_GONE")
-        if found is not None and found.lines != wanted:
-            raise AlreadyExists("The key was used for other lines.", fields={"key": "was used"}, reason="KEY_REUSED")
-        return found
+        if any(other.sku == product.sku and other.id != product.id for other in self._products.values()):
+            raise rules.sku_taken(product.sku)
+        return self._put(self._products, product.id, product._replace(price=round(product.price, 2)))
 
     def _take(self, lines: Sequence[Line]) -> None:
-        short = [line.product_id for line in lines if not self._has(line)]
-        if short:
-            raise FailedPrecondition(
-                "There is not enough in stock.",
-                fields={str(key): "is not sold any more, or not enough is left" for key in short},
-                reason="OUT_OF_STOCK",
-            )
+        has = {key: product.stock for key, product in self._products.items() if product.is_active}
+        if short := [line.product_id for line in lines if has.get(line.product_id, 0) < line.quantity]:
+            raise rules.out_of_stock(short)
         self._move(lines, -1)
 
-    def _has(self, line: Line) -> bool:
-        product = self._products.get(line.product_id)
-        return product is not None and product.is_active and product.stock >= line.quantity
-
-    def _give_back(self, found: Reservation, status: ReservationStatus) -> Reservation:
-        if found.status not in _GONE:
+    def _give_back(self, found: Reservation, status: Status) -> Reservation:
+        if found.status not in rules.GIVEN_BACK:
             self._move(found.lines, 1)
-        return self._set(found, status)
+        return self._put(self._reservations, found.key, found._replace(status=status))
 
     def _move(self, lines: Sequence[Line], sign: int) -> None:
         for line in lines:
             product = self._products[line.product_id]
-            self._products[product.id] = product._replace(
-                stock=product.stock + sign * line.quantity, version=product.version + 1
-            )
-
-    def _set(self, reservation: Reservation, status: ReservationStatus) -> Reservation:
-        changed = self._reservations[reservation.key] = reservation._replace(status=status)
-        return changed
-
-
-def _check(product: Product) -> None:
-    found: dict[str, str] = {}
-    for field, complaint in _complaints(product):
-        found.setdefault(field, complaint)
-    if found:
-        raise InvalidArgument("Some values cannot be accepted.", fields=found)
-
-
-def _complaints(product: Product) -> Iterator[tuple[str, str]]:
-    for field, most in (("sku", 64), ("name", 200), ("description", 10_000)):
-        yield from ((field, complaint) for complaint in _of_text(getattr(product, field), field, most))
-    if not re.fullmatch("[A-Z]{3}", product.currency):
-        yield "currency", "Three capital letters, as in ISO 4217." if product.currency else _BLANK
-    yield from (("price", complaint) for complaint in _of_price(product.price))
-    if product.stock < 0:
-        yield "stock", _NEGATIVE
-    if product.stock > _INT32:
-        yield "stock", f"Ensure this value is less than or equal to {_INT32}."
-
-
-def _of_text(text: str, field: str, most: int) -> Iterator[str]:
-    if not text and field != "description":
-        yield _BLANK
-    if "\0" in text:
-        yield "Null characters are not allowed."
-    if len(text) > most:
-        yield f"Ensure this value has at most {most} characters (it has {len(text)})."
-
-
-def _of_price(price: Decimal) -> Iterator[str]:
-    if not price.is_finite():
-        yield "Enter a number."
-    elif price >= 10**10:
-        yield "Ensure that there are no more than 12 digits in total."
-    elif price != price.quantize(_CENT):
-        yield "Ensure that there are no more than 2 decimal places."
-    elif price < 0:
-        yield _NEGATIVE
-
-
-def _check_key(key: str) -> None:
-    if not 1 <= len(key) <= 64 or "\0" in key:
-        raise InvalidArgument("The key cannot be used.", fields={"key": "must have 1 to 64 characters, none NUL"})
-
-
-def _checked(key: str, lines: Sequence[Line], seconds: int) -> tuple[Line, ...]:
-    _check_key(key)
-    if not 1 <= seconds <= 86_400:
-        raise InvalidArgument("It cannot be held so long.", fields={"seconds": "must be between 1 and 86400"})
-    if not 1 <= len(lines) <= 100 or len({line.product_id for line in lines}) < len(lines):
-        raise InvalidArgument("The lines cannot be used.", fields={"lines": "1 to 100, each product once"})
-    if any(not 1 <= line.quantity <= 10_000 for line in lines):
-        raise InvalidArgument("The lines cannot be used.", fields={"lines": "quantities from 1 to 10000"})
-    return tuple(sorted(lines))
+            stock, version = product.stock + sign * line.quantity, product.version + 1
+            self._products[product.id] = product._replace(stock=stock, version=version)

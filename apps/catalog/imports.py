@@ -145,8 +145,7 @@ class Stage:
         self._rows = sqlite3.connect("")
         self._rows.execute("PRAGMA journal_mode = OFF")
         self._rows.execute(
-            "CREATE TABLE staged (sku TEXT PRIMARY KEY, name, price, description, currency, stock, columns, line)"
-            " WITHOUT ROWID"
+            f"CREATE TABLE staged ({', '.join(ProductDraft._fields)}, columns, line, PRIMARY KEY (sku)) WITHOUT ROWID"
         )
 
     def add(self, row: Row) -> Row:
@@ -154,7 +153,7 @@ class Stage:
         assert row.draft is not None
         values = (*row.draft._replace(price=str(row.draft.price)), ",".join(row.columns), row.line)  # type: ignore[arg-type]
         try:
-            self._rows.execute("INSERT INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+            self._rows.execute(f"INSERT INTO staged VALUES ({', '.join('?' * len(values))})", values)  # noqa: S608
         except sqlite3.IntegrityError:
             (first,) = self._rows.execute("SELECT line FROM staged WHERE sku = ?", values[:1]).fetchone()
             return row._replace(draft=None, problems={"sku": f"stands on line {first} already"})

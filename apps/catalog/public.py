@@ -10,8 +10,7 @@ from apps.catalog.entities import (
     ReservationStatus,
     product_keyset,
 )
-from framework.seam.remote import is_remote
-from framework.seam.rules import standalone
+from framework.seam.remote import is_remote, outside_transaction
 
 if is_remote("catalog"):
     from apps.catalog.client import (
@@ -30,12 +29,12 @@ else:
     from apps.catalog import services
     from apps.catalog.repository import count_products, get_product, get_products, list_products
 
-    archive_product = standalone(services.archive_product)
-    commit = standalone(services.commit)
-    create_product = standalone(services.create_product)
-    release = standalone(services.release)
-    reserve = standalone(services.reserve)
-    update_product = standalone(services.update_product)
+    archive_product = outside_transaction(services.archive_product)
+    commit = outside_transaction(services.commit)
+    create_product = outside_transaction(services.create_product)
+    release = outside_transaction(services.release)
+    reserve = outside_transaction(services.reserve)
+    update_product = outside_transaction(services.update_product)
 
 __all__ = [
     "Line",

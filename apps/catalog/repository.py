@@ -9,7 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from apps.catalog import models
+from apps.catalog import models, rules
 from apps.catalog.entities import (
     Line,
     Product,
@@ -20,9 +20,10 @@ from apps.catalog.entities import (
     ReservationStatus,
     product_keyset,
 )
+from framework.changes import given
 from framework.data import keysets, replica
 from framework.data.queries import KeptInsert, KeptQuery
-from framework.errors import Aborted, AlreadyExists, InvalidArgument, NotFound
+from framework.errors import InvalidArgument
 from framework.pages import Page
 from framework.validation import validate
 
@@ -42,7 +43,7 @@ def get_product(product_id: int) -> Product:
     """Raises NotFound."""
     found = _BY_ID.run(product_id)
     if not found:
-        raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
+        raise rules.not_found(product_id)
     return Product._make(found[0])
 
 
@@ -99,8 +100,8 @@ def update_product(product_id: int, version: int, changes: ProductChanges) -> Pr
     """
     row = models.Product.objects.filter(pk=product_id).first()
     if row is None:
-        raise NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
-    values = {name: value for name, value in changes._asdict().items() if value is not None}
+        raise rules.not_found(product_id)
+    values = given(changes)
     for name, value in values.items():
         setattr(row, name, value)
     validate(row)
@@ -110,9 +111,7 @@ def update_product(product_id: int, version: int, changes: ProductChanges) -> Pr
             **values, version=F("version") + 1, updated_at=row.updated_at
         )
     if not written:
-        raise Aborted(
-            "The product was changed by somebody else: read it again, then try again.", reason="STALE_VERSION"
-        )
+        raise rules.stale()
     row.version = version + 1
     return _entity(row)
 
@@ -204,16 +203,11 @@ def _sku_is_free(sku: str) -> Iterator[None]:
         with transaction.atomic():
             yield
     except IntegrityError:
-        raise AlreadyExists(
-            f"There is a product with the SKU {sku!r} already.",
-            fields={"sku": "is taken"},
-            reason="SKU_TAKEN",
-        ) from None
+        raise rules.sku_taken(sku) from None
 
 
 def _sold(search: str) -> QuerySet[models.Product]:
-    if "\0" in search or len(search) > 200:
-        raise InvalidArgument("This cannot be searched for.", fields={"search": "200 characters at most, none NUL"})
+    rules.check_search(search)
     return _SOLD.filter(Q(name__icontains=search) | Q(sku__icontains=search)) if search else _SOLD
 
 

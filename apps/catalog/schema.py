@@ -7,6 +7,7 @@ import graphene
 from apps.catalog import public as catalog
 from framework import ids
 from framework.actor import allow, anyone, staff
+from framework.graphql.cost import cost
 from framework.graphql.types import Connection, DateTime, Decimal, Info, connection_type
 
 ProductOrder = graphene.Enum.from_enum(catalog.ProductOrder)
@@ -35,9 +36,11 @@ class Query(graphene.ObjectType):
         ProductConnection,
         required=True,
         description="What is sold.",
-        first=graphene.Int(default_value=20),
-        after=graphene.String(default_value=""),
-        search=graphene.String(default_value="", description="Part of a name or SKU, in any case."),
+        first=graphene.Int(default_value=20, required=True),
+        after=graphene.String(default_value="", required=True),
+        search=graphene.String(
+            default_value="", required=True, description="Part of a name or SKU, in any case. Costs 2,500."
+        ),
         order_by=ProductOrder(default_value=catalog.ProductOrder.NAME, required=True),
     )
 
@@ -46,6 +49,7 @@ class Query(graphene.ObjectType):
         return catalog.get_product(ids.parse(id))
 
     @allow(anyone)
+    @cost(search=2_500)
     def resolve_products(
         root: Any, info: Info, first: int, after: str, search: str, order_by: catalog.ProductOrder
     ) -> Connection:
@@ -57,10 +61,10 @@ class Query(graphene.ObjectType):
 class CreateProductInput(graphene.InputObjectType):
     sku = graphene.String(required=True)
     name = graphene.String(required=True)
-    description = graphene.String(default_value="")
+    description = graphene.String(default_value="", required=True)
     price = Decimal(required=True)
-    currency = graphene.String(default_value="EUR")
-    stock = graphene.Int(default_value=0)
+    currency = graphene.String(default_value="EUR", required=True)
+    stock = graphene.Int(default_value=0, required=True)
 
 
 class UpdateProductInput(graphene.InputObjectType):

@@ -6,14 +6,10 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from apps.catalog import repository
+from apps.catalog import repository, rules
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, Reservation, ReservationStatus
 from framework.actor import Actor, require, staff
-from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
-
-MAX_LINES = 100  # of one reservation
-MAX_QUANTITY = 10_000  # of one line
-MAX_HELD = 86_400  # seconds
+from framework.changes import given
 
 
 def create_product(actor: Actor, draft: ProductDraft) -> Product:
@@ -28,8 +24,8 @@ def update_product(actor: Actor, product_id: int, version: int, changes: Product
     Raises PermissionDenied, NotFound, Aborted for a stale version, InvalidArgument, AlreadyExists.
     """
     require(actor, staff)
-    if changes == ProductChanges():
-        raise InvalidArgument("There is nothing to change.")
+    if not given(changes):
+        raise rules.nothing_to_change()
     return repository.update_product(product_id, version, changes)
 
 
@@ -47,7 +43,7 @@ def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservati
     Raises InvalidArgument for lines that make no sense, AlreadyExists for a key that was used for other lines,
     FailedPrecondition when there is not enough (the fields say of which), or the key was released.
     """
-    wanted = _checked(key, lines, seconds)
+    wanted = rules.checked_lines(key, lines, seconds)
     expires_at = timezone.now() + timedelta(seconds=seconds)
     with transaction.atomic(durable=True):
         if repository.add_reservation(key, ReservationStatus.HELD, wanted, expires_at):
@@ -67,13 +63,9 @@ def commit(key: str) -> Reservation:
 
     Raises NotFound, FailedPrecondition when the reservation was released or has expired.
     """
-    _check_key(key)
+    rules.check_key(key)
     with transaction.atomic(durable=True):
-        found = repository.find_reservation(key, lock=True)
-        if found is None:
-            raise NotFound("There is no such reservation.", reason="RESERVATION_NOT_FOUND")
-        if found.status in (ReservationStatus.RELEASED, ReservationStatus.EXPIRED):
-            raise FailedPrecondition(f"The reservation is {found.status}.", reason="RESERVATION_GONE")
+        found = rules.committable(repository.find_reservation(key, lock=True))
         repository.set_reservation_status(key, ReservationStatus.COMMITTED)
         return found._replace(status=ReservationStatus.COMMITTED)
 
@@ -83,7 +75,7 @@ def release(key: str) -> Reservation:
 
     A key that is not known yet is released too: the `reserve` it belongs to may still be on its way.
     """
-    _check_key(key)
+    rules.check_key(key)
     with transaction.atomic(durable=True):
         now = timezone.now()
         if repository.add_reservation(key, ReservationStatus.RELEASED, (), now):
@@ -99,47 +91,23 @@ def expire(key: str) -> None:
             _give_back(key, ReservationStatus.EXPIRED)
 
 
-def _check_key(key: str) -> None:
-    if not 1 <= len(key) <= 64 or "\0" in key:
-        raise InvalidArgument("The key cannot be used.", fields={"key": "must have 1 to 64 characters, none NUL"})
-
-
-def _checked(key: str, lines: Sequence[Line], seconds: int) -> tuple[Line, ...]:
-    """The lines by product id: everybody takes locks in this order, so nobody waits in a circle."""
-    _check_key(key)
-    if not 1 <= seconds <= MAX_HELD:
-        raise InvalidArgument("It cannot be held so long.", fields={"seconds": f"must be between 1 and {MAX_HELD}"})
-    if not 1 <= len(lines) <= MAX_LINES or len({line.product_id for line in lines}) < len(lines):
-        raise InvalidArgument("The lines cannot be used.", fields={"lines": f"1 to {MAX_LINES}, each product once"})
-    if any(not 1 <= line.quantity <= MAX_QUANTITY for line in lines):
-        raise InvalidArgument("The lines cannot be used.", fields={"lines": f"quantities from 1 to {MAX_QUANTITY}"})
-    return tuple(sorted(lines))
-
-
 def _take(lines: Sequence[Line]) -> None:
     short = [line.product_id for line in lines if not repository.take_stock(line)]
     if short:
-        raise FailedPrecondition(
-            "There is not enough in stock.",
-            fields={str(product_id): "is not sold any more, or not enough is left" for product_id in short},
-            reason="OUT_OF_STOCK",
-        )
+        raise rules.out_of_stock(short)
 
 
 def _existing(key: str, wanted: tuple[Line, ...]) -> Reservation:
     found = repository.find_reservation(key, lock=True)
     assert found is not None  # its key was taken, and reservations are never deleted
-    if found.status is ReservationStatus.RELEASED:
-        raise FailedPrecondition("The reservation was released.", reason="RESERVATION_GONE")
-    if found.lines != wanted:
-        raise AlreadyExists("The key was used for other lines.", fields={"key": "was used"}, reason="KEY_REUSED")
+    rules.check_reusable(found, wanted)
     return found
 
 
 def _give_back(key: str, status: ReservationStatus) -> Reservation:
     found = repository.find_reservation(key, lock=True)
     assert found is not None
-    if found.status in (ReservationStatus.HELD, ReservationStatus.COMMITTED):
+    if found.status not in rules.GIVEN_BACK:
         for line in found.lines:
             repository.return_stock(line)
     repository.set_reservation_status(key, status)

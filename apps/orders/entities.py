@@ -22,11 +22,16 @@ class Line(NamedTuple):
     quantity: int
 
 
+class Total(NamedTuple):
+    amount: Decimal
+    currency: str
+
+
 class Order(NamedTuple):
     id: int
     customer_id: int
     status: OrderStatus
-    total: Decimal  # 0 while pending
+    total: Decimal  # 0 while pending; of an order rejected for its price, what it would cost now
     currency: str  # empty while pending
     reason: str  # why it was rejected or cancelled
     created_at: datetime

@@ -1,60 +1,55 @@
-"""Orders in memory, for the tests of whoever calls them: the same functions and errors, no database, no server.
+"""Orders in memory, for the tests of other domains and services: no database, no server, no Django.
 
     shop = Catalog([ProductDraft("OAK-1", "Oak Chair", Decimal("19.90"), stock=3)])      # the catalog's fake
     monkeypatch.setattr(checkout, "orders", fake.Orders(shop))
 
-They keep to the contract that `tests/test_contract.py` holds all implementations to. No Django.
+The tests of `tests/test_contract.py` hold for them too.
 """
 
-import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from apps.orders import entities, rules
-from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+from apps.orders.entities import Line, Order, OrderLine, OrderStatus, Total, orders_keyset
 from framework.actor import Actor, authenticated, require, staff
-from framework.errors import (
-    AlreadyExists,
-    DeadlineExceeded,
-    FailedPrecondition,
-    NotFound,
-    Unavailable,
-)
+from framework.errors import DeadlineExceeded, FailedPrecondition, Unavailable
 from framework.pages import Page
-from framework.seam.fakes import IDS, Pages
+from framework.seam.fakes import IDS, Fake
 
 _ZERO = Decimal("0.00")
 
 
-class Orders:
+class Orders(Fake):
     """Orders of their own, with the functions of `public.py` as methods."""
 
     def __init__(self, catalog: Any) -> None:
         """`catalog` has the functions of the catalog: its fake, or the catalog itself."""
+        super().__init__(entities)
         self._catalog = catalog
-        self._lock = threading.RLock()
         self._orders: dict[int, Order] = {}
         self._lines: dict[int, list[OrderLine]] = {}
-        self._keys: dict[tuple[int, str], tuple[int, list[Line]]] = {}  # the order, and what was asked for
-        self._pages = Pages()
+        self._keys: dict[tuple[int, str], int] = {}
+        self._wanted: dict[int, tuple[list[Line], Total | None]] = {}
 
-    def __getattr__(self, name: str) -> Any:
-        """The types that `public.py` has beside the functions."""
-        return getattr(entities, name)
-
-    def place_order(self, actor: Actor, lines: Sequence[Line], key: str) -> Order:
-        customer_id = _customer(actor)
-        wanted = rules.checked_lines(lines, key)
+    def place_order(
+        self,
+        actor: Actor,
+        lines: Sequence[Line],
+        key: str,
+        *,
+        expected_total: Decimal | None = None,
+        currency: str | None = None,
+    ) -> Order:
+        customer_id = rules.customer(actor)
+        wanted = rules.checked_lines(lines, key), rules.checked_total(expected_total, currency)
         with self._lock:
             if (customer_id, key) not in self._keys:
-                self._keys[customer_id, key] = self._add(customer_id, wanted), wanted
-            order_id, asked_for = self._keys[customer_id, key]
-            if asked_for != wanted:
-                raise AlreadyExists(
-                    "The key was used for another order.", fields={"key": "was used"}, reason="KEY_REUSED"
-                )
+                self._keys[customer_id, key] = self._add(customer_id, *wanted)
+            order_id = self._keys[customer_id, key]
+            if self._wanted[order_id] != wanted:
+                raise rules.key_reused()
             try:
                 return self.complete_order(order_id)
             except (Unavailable, DeadlineExceeded):
@@ -67,12 +62,20 @@ class Orders:
             if order.status is not OrderStatus.PENDING:
                 return order
             products = self._catalog.get_products([line.product_id for line in lines])
-            problem = rules.problem(lines, products) or self._take(order_id, lines)
-            if problem:
+            if problem := rules.why_unsellable(lines, products):
                 return self._change(order, status=OrderStatus.REJECTED, reason=problem)
-            self._lines[order_id] = [_bought(line, products[line.product_id]) for line in lines]
-            currency = self._lines[order_id][0].currency
-            return self._change(order, status=OrderStatus.PLACED, total=rules.total(lines, products), currency=currency)
+            now, problem = rules.total(lines, products), ""
+            if self._wanted[order_id][1] not in (None, now):
+                problem = rules.price_changed(now)
+            elif problem := self._take(order_id, lines):
+                return self._change(order, status=OrderStatus.REJECTED, reason=problem)
+            bought = ((line, products[line.product_id]) for line in lines)
+            self._lines[order_id] = [
+                line._replace(name=product.name, unit_price=product.price, currency=product.currency)
+                for line, product in bought
+            ]
+            status = OrderStatus.REJECTED if problem else OrderStatus.PLACED
+            return self._change(order, status=status, reason=problem, total=now.amount, currency=now.currency)
 
     def cancel_order(self, actor: Actor, order_id: int, reason: str) -> Order:
         self.get_order(actor, order_id)
@@ -82,9 +85,7 @@ class Orders:
             if order.status is OrderStatus.CANCELLED:
                 return order
             if order.status is OrderStatus.REJECTED:
-                raise FailedPrecondition(
-                    "The order is rejected: it cannot be cancelled.", reason="ORDER_NOT_CANCELLABLE"
-                )
+                raise rules.not_cancellable(order)
             self._catalog.release(rules.stock_key(order_id))
             return self._change(order, status=OrderStatus.CANCELLED, reason=reason)
 
@@ -93,15 +94,15 @@ class Orders:
             require(actor, authenticated)
         order = self._orders.get(order_id)
         if order is None or (order.customer_id != actor.user_id and not staff(actor)):
-            raise NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
+            raise rules.not_found(order_id)
         return order
 
     def list_orders(self, actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]:
-        customer_id = _customer(actor)
-        return self._pages.fetch(self._of(customer_id), orders_keyset(customer_id), first=first, after=after)
+        customer_id = rules.customer(actor)
+        return self._page(self._of(customer_id), orders_keyset(customer_id), first=first, after=after)
 
     def count_orders(self, actor: Actor) -> int:
-        return len(self._of(_customer(actor)))
+        return len(self._of(rules.customer(actor)))
 
     def get_lines(self, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
         return {order_id: list(self._lines.get(order_id, ())) for order_id in order_ids}
@@ -109,10 +110,10 @@ class Orders:
     def _of(self, customer_id: int) -> list[Order]:
         return [order for order in self._orders.values() if order.customer_id == customer_id]
 
-    def _add(self, customer_id: int, lines: Sequence[Line]) -> int:
+    def _add(self, customer_id: int, lines: list[Line], expected: Total | None = None) -> int:
         now = datetime.now(UTC)
         order = Order(next(IDS), customer_id, OrderStatus.PENDING, _ZERO, "", "", now, now)
-        self._orders[order.id] = order
+        self._orders[order.id], self._wanted[order.id] = order, (lines, expected)
         self._lines[order.id] = [OrderLine(line.product_id, "", _ZERO, "", line.quantity) for line in lines]
         return order.id
 
@@ -127,15 +128,4 @@ class Orders:
         return ""
 
     def _change(self, order: Order, **values: Any) -> Order:
-        changed = self._orders[order.id] = order._replace(**values, updated_at=datetime.now(UTC))
-        return changed
-
-
-def _customer(actor: Actor) -> int:
-    require(actor, authenticated)
-    assert actor.user_id is not None
-    return actor.user_id
-
-
-def _bought(line: OrderLine, product: Any) -> OrderLine:
-    return line._replace(name=product.name, unit_price=product.price, currency=product.currency)
+        return self._put(self._orders, order.id, order._replace(**values, updated_at=datetime.now(UTC)))

@@ -12,6 +12,8 @@ class Order(models.Model):
     total = models.DecimalField(max_digits=14, decimal_places=2, default=0)
     currency = models.CharField(max_length=3, blank=True)
     reason = models.CharField(max_length=500, blank=True)
+    expected_total = models.DecimalField(max_digits=14, decimal_places=2, null=True)  # as its customer saw it
+    expected_currency = models.CharField(max_length=3, null=True)
     key = models.CharField(max_length=64, null=True, help_text="The customer's idempotency key; forgotten after a day.")
     fingerprint = models.CharField(max_length=64, help_text="Of what was asked for under the key.")
     created_at = models.DateTimeField()

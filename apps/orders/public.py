@@ -1,8 +1,7 @@
 """Orders as everyone else sees them: these functions, whether they run here or elsewhere."""
 
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
-from framework.seam.remote import is_remote
-from framework.seam.rules import standalone
+from framework.seam.remote import is_remote, outside_transaction
 
 if is_remote("orders"):
     from apps.orders.client import cancel_order, count_orders, get_lines, get_order, list_orders, place_order
@@ -11,8 +10,8 @@ else:
     from apps.orders.repository import get_lines
     from apps.orders.services import count_orders, get_order, list_orders
 
-    cancel_order = standalone(services.cancel_order)
-    place_order = standalone(services.place_order)
+    cancel_order = outside_transaction(services.cancel_order)
+    place_order = outside_transaction(services.place_order)
 
 __all__ = [
     "Line",

@@ -8,12 +8,11 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.orders import models
-from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+from apps.orders import models, rules
+from apps.orders.entities import Line, Order, OrderLine, OrderStatus, Total, orders_keyset
 from framework.actor import Actor
 from framework.data import keysets
 from framework.data.queries import KeptInsert, KeptQuery
-from framework.errors import NotFound
 from framework.pages import Page
 
 _LINE_COLUMNS = ("product_id", "name", "unit_price", "order__currency", "quantity")
@@ -25,11 +24,13 @@ _LINES = KeptQuery(
     )
 )
 _PENDING = KeptInsert(
-    lambda customer_id, key, fingerprint, now: models.Order(
+    lambda customer_id, key, fingerprint, now, expected_total, expected_currency: models.Order(
         customer_id=customer_id,
         status=OrderStatus.PENDING,
         key=key,
         fingerprint=fingerprint,
+        expected_total=expected_total,
+        expected_currency=expected_currency,
         created_at=now,
         updated_at=now,
     )
@@ -46,8 +47,18 @@ def get_order(order_id: int) -> Order:
     """Raises NotFound."""
     row = models.Order.objects.filter(pk=order_id).values_list(*Order._fields).first()
     if row is None:
-        raise not_found(order_id)
+        raise rules.not_found(order_id)
     return _order(row)
+
+
+def get_expected(order_id: int) -> tuple[Order, Total | None]:
+    """The order, and the total that its customer expects, if any. Raises NotFound."""
+    rows = models.Order.objects.filter(pk=order_id)
+    row = rows.values_list("expected_total", "expected_currency", *Order._fields).first()
+    if row is None:
+        raise rules.not_found(order_id)
+    amount, currency, *order = row
+    return _order(order), None if amount is None else Total(amount, currency)
 
 
 def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
@@ -56,12 +67,6 @@ def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
     for order_id, *row in _LINES.run(list(order_ids)):
         found[order_id].append(OrderLine._make(row))
     return found
-
-
-def own_orders(customer_id: int, order_ids: Sequence[int]) -> list[int]:
-    """Those of the orders that are the customer's."""
-    own = models.Order.objects.filter(customer_id=customer_id, pk__in=order_ids)
-    return list(own.values_list("pk", flat=True))
 
 
 def list_orders(customer_id: int | None, *, first: int = 20, after: str = "") -> Page[Order]:
@@ -85,12 +90,15 @@ def find_by_key(customer_id: int, key: str) -> tuple[Order, str] | None:
     return None if row is None else (_order(row[1:]), row[0])
 
 
-def add_order(actor: Actor, customer_id: int, key: str, fingerprint: str, lines: Iterable[Line]) -> Order | None:
+def add_order(
+    actor: Actor, customer_id: int, key: str, fingerprint: str, lines: Iterable[Line], expected: Total | None = None
+) -> Order | None:
     """Write a pending order; None when the customer has used the key already."""
     now = timezone.now()
+    amount, currency = expected or (None, None)
     try:
         with transaction.atomic():
-            order_id = _PENDING.run(customer_id, key, fingerprint, now)
+            order_id = _PENDING.run(customer_id, key, fingerprint, now, amount, currency)
     except IntegrityError:
         return None
     models.OrderLine.objects.bulk_create(models.OrderLine(order_id=order_id, **line._asdict()) for line in lines)
@@ -107,7 +115,7 @@ def move(
     """
     row = models.Order.objects.select_for_update().filter(pk=order_id).first()
     if row is None:
-        raise not_found(order_id)
+        raise rules.not_found(order_id)
     source = OrderStatus(row.status)
     if source not in sources:
         return None
@@ -117,23 +125,19 @@ def move(
     return _entity(row)
 
 
-def set_prices(order_id: int, total: Decimal, currency: str, bought: Mapping[int, tuple[str, Decimal]]) -> None:
+def set_prices(order_id: int, total: Total, bought: Mapping[int, tuple[str, Decimal]]) -> None:
     """Write down what each product is called and costs at the time of the order, and what that makes."""
     rows = list(models.OrderLine.objects.filter(order_id=order_id))
     for row in rows:
         row.name, row.unit_price = bought[row.product_id]
     models.OrderLine.objects.bulk_update(rows, ["name", "unit_price"])
-    models.Order.objects.filter(pk=order_id).update(total=total, currency=currency)
+    models.Order.objects.filter(pk=order_id).update(total=total.amount, currency=total.currency)
 
 
 def forget_keys() -> int:
     """Let go of keys that are older than KEYS_KEPT; returns how many."""
     old = models.Order.objects.filter(key__isnull=False, created_at__lt=timezone.now() - KEYS_KEPT)
     return old.update(key=None)
-
-
-def not_found(order_id: int) -> NotFound:
-    return NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
 
 
 def _note(order_id: int, source: str, target: str, actor: Actor, reason: str) -> None:

@@ -1,11 +1,13 @@
-"""What may be ordered, as far as values alone can tell: for the service and for the fake. No Django."""
+"""What the service and the fake refuse, and in which words; as far as values alone can tell. Needs no Django."""
 
+import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from apps.orders.entities import Line
-from framework.errors import InvalidArgument
+from apps.orders.entities import Line, Order, Total
+from framework.actor import Actor, authenticated, require
+from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
 MAX_LINES = 100  # of one order
 MAX_QUANTITY = 10_000  # of one line
@@ -34,6 +36,13 @@ class Priced(Protocol):
     def currency(self) -> str: ...
 
 
+def customer(actor: Actor) -> int:
+    """The id of the user who buys. Raises Unauthenticated, PermissionDenied for a service."""
+    require(actor, authenticated)
+    assert actor.user_id is not None
+    return actor.user_id
+
+
 def checked_lines(lines: Sequence[Line], key: str) -> list[Line]:
     """The lines by product id. Raises InvalidArgument with everything that is wrong."""
     problems = {}
@@ -48,6 +57,20 @@ def checked_lines(lines: Sequence[Line], key: str) -> list[Line]:
     return sorted(lines)
 
 
+def checked_total(amount: Decimal | None, currency: str | None) -> Total | None:
+    """The total that a customer expects, if any. Raises InvalidArgument."""
+    if amount is None and currency is None:
+        return None
+    problems = {}
+    if amount is None or not amount.is_finite() or not 0 <= amount <= MAX_TOTAL or amount != round(amount, 2):
+        problems["expected_total"] = f"must be an amount from 0 to {MAX_TOTAL} with two decimals"
+    if currency is None or not re.fullmatch("[A-Z]{3}", currency):
+        problems["currency"] = "must be three capital letters, as in ISO 4217, for the expected total"
+    if problems or amount is None or currency is None:
+        raise InvalidArgument("This cannot be expected.", fields=problems)
+    return Total(amount, currency)
+
+
 def checked_reason(reason: str) -> str:
     """Why an order is cancelled, without space around it. Raises InvalidArgument when it is missing or too long."""
     reason = reason.strip()
@@ -56,19 +79,38 @@ def checked_reason(reason: str) -> str:
     return reason
 
 
-def problem(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> str:
+def why_unsellable(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> str:
     """Why these products cannot be bought together; empty when they can."""
     gone = [str(line.product_id) for line in lines if line.product_id not in products]
     if gone:
         return f"There is no product {', '.join(gone[:NAMED])}{' (and others)' if len(gone) > NAMED else ''}."
     if len({product.currency for product in products.values()}) > 1:
         return "The products are sold in different currencies."
-    return "The total is too large." if total(lines, products) > MAX_TOTAL else ""
+    return "The total is too large." if total(lines, products).amount > MAX_TOTAL else ""
 
 
-def total(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> Decimal:
+def key_reused() -> AlreadyExists:
+    return AlreadyExists("The key was used for another order.", fields={"key": "was used"}, reason="KEY_REUSED")
+
+
+def not_cancellable(order: Order) -> FailedPrecondition:
+    problem = f"The order is {order.status}: it cannot be cancelled."
+    return FailedPrecondition(problem, reason="ORDER_NOT_CANCELLABLE")
+
+
+def not_found(order_id: int) -> NotFound:
+    return NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
+
+
+def total(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> Total:
     """What the lines cost together, in the products' one currency."""
-    return sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
+    amount = sum((products[line.product_id].price * line.quantity for line in lines), Decimal(0))
+    return Total(amount, products[lines[0].product_id].currency)
+
+
+def price_changed(now: Total) -> str:
+    """Why an order is rejected that would cost something else than its customer expects."""
+    return f"The total is now {now.amount} {now.currency}."
 
 
 def stock_key(order_id: int) -> str:

@@ -9,8 +9,9 @@ from apps.catalog import public as catalog
 from apps.orders import public as orders
 from framework import ids
 from framework.actor import allow, authenticated
+from framework.graphql.cost import cost
 from framework.graphql.loaders import Deferred
-from framework.graphql.types import Connection, DateTime, Decimal, Info, connection_type, cost
+from framework.graphql.types import Connection, DateTime, Decimal, Info, connection_type
 
 OrderStatus = graphene.Enum.from_enum(orders.OrderStatus)
 
@@ -31,7 +32,7 @@ class OrderLine(graphene.ObjectType):
 class Order(graphene.ObjectType):
     id = graphene.ID(required=True)
     status = OrderStatus(required=True)
-    total = Decimal(required=True, description="0 while pending.")
+    total = Decimal(required=True, description="0 while pending; if its price was not the expected one, the new one.")
     currency = graphene.String(required=True, description="ISO 4217; empty while pending.")
     reason = graphene.String(required=True, description="Why it was rejected or cancelled.")
     created_at = DateTime(required=True)
@@ -51,8 +52,8 @@ class Query(graphene.ObjectType):
         OrderConnection,
         required=True,
         description="The newest first.",
-        first=graphene.Int(default_value=20),
-        after=graphene.String(default_value=""),
+        first=graphene.Int(default_value=20, required=True),
+        after=graphene.String(default_value="", required=True),
     )
 
     @allow(authenticated)
@@ -80,14 +81,19 @@ class PlaceOrder(graphene.Mutation):
             required=True, description="Made up by the client, once for each order it means to place."
         )
         lines = graphene.List(graphene.NonNull(OrderLineInput), required=True, description="1 to 100.")
+        expected_total = Decimal(
+            description="What the customer was shown. If the lines cost something else, the order is rejected, and"
+            " its total is what they would cost now."
+        )
+        currency = graphene.String(description="Of the expected total; ISO 4217.")
 
     order = graphene.Field(Order, required=True)
 
     @allow(authenticated)
     @cost(50)
-    def mutate(root: Any, info: Info, key: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
+    def mutate(root: Any, info: Info, key: str, lines: list[dict[str, Any]], **expected: Any) -> dict[str, Any]:
         wanted = [orders.Line(ids.parse(line["product_id"], field="productId"), line["quantity"]) for line in lines]
-        return {"order": orders.place_order(info.context.actor, wanted, key)}
+        return {"order": orders.place_order(info.context.actor, wanted, key, **expected)}
 
 
 class CancelOrder(graphene.Mutation):

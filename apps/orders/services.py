@@ -7,17 +7,17 @@ id: whatever is cut short is done again by a task, and has its effect once.
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import structlog
 from django.db import transaction
 
 from apps.catalog import public as catalog
 from apps.orders import repository, rules, tasks
-from apps.orders.entities import Line, Order, OrderLine, OrderStatus
+from apps.orders.entities import Line, Order, OrderStatus
 from framework import context
 from framework.actor import SYSTEM, Actor, authenticated, require, staff
 from framework.errors import (
-    AlreadyExists,
     DeadlineExceeded,
     FailedPrecondition,
     Unavailable,
@@ -30,17 +30,26 @@ ANSWER_WITHIN = 3.0  # seconds after which a customer is told that the order is 
 COMPLETE_AFTER = 10  # seconds until a task looks at an order that was left pending
 
 
-def place_order(actor: Actor, lines: Sequence[Line], key: str) -> Order:
+def place_order(
+    actor: Actor,
+    lines: Sequence[Line],
+    key: str,
+    *,
+    expected_total: Decimal | None = None,
+    currency: str | None = None,
+) -> Order:
     """Order some products; the same key and lines again give the same order, for a day.
 
     The answer is placed or rejected, or still pending when the catalog does not answer now: a task goes on then.
+    With an expected total and its currency, an order that would cost something else is rejected, with the new total.
     Raises Unauthenticated, InvalidArgument, AlreadyExists for a key that was used for other lines.
     """
-    customer_id = _customer(actor)
+    customer_id = rules.customer(actor)
     wanted = rules.checked_lines(lines, key)
-    fingerprint = hashlib.sha256(json.dumps(wanted).encode()).hexdigest()
+    expected = rules.checked_total(expected_total, currency)
+    fingerprint = hashlib.sha256(json.dumps([wanted, expected], default=str).encode()).hexdigest()
     with transaction.atomic(durable=True):
-        order = repository.add_order(actor, customer_id, key, fingerprint, wanted)
+        order = repository.add_order(actor, customer_id, key, fingerprint, wanted, expected)
         if order is not None:
             tasks.complete_order.apply_async((order.id,), countdown=COMPLETE_AFTER)
     if order is None:
@@ -53,14 +62,17 @@ def complete_order(order_id: int) -> Order:
 
     Raises NotFound, and Unavailable or DeadlineExceeded when the catalog does not answer.
     """
-    order = repository.get_order(order_id)
+    order, expected = repository.get_expected(order_id)
     if order.status is not OrderStatus.PENDING:
         return order
     lines = [catalog.Line(line.product_id, line.quantity) for line in repository.get_lines([order_id])[order_id]]
     products = catalog.get_products([line.product_id for line in lines])
-    problem = rules.problem(lines, products)
+    problem = rules.why_unsellable(lines, products)
     if problem:
         return _reject(order_id, problem)
+    now = rules.total(lines, products)
+    if expected not in (None, now):
+        return _reject(order_id, rules.price_changed(now), lines=lines, products=products)
     try:
         catalog.reserve(rules.stock_key(order_id), lines)
         catalog.commit(rules.stock_key(order_id))
@@ -86,7 +98,7 @@ def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
     order = repository.get_order(order_id)
     if order.status is OrderStatus.CANCELLED:
         return order
-    raise FailedPrecondition(f"The order is {order.status}: it cannot be cancelled.", reason="ORDER_NOT_CANCELLABLE")
+    raise rules.not_cancellable(order)
 
 
 def get_order(actor: Actor, order_id: int) -> Order:
@@ -95,36 +107,23 @@ def get_order(actor: Actor, order_id: int) -> Order:
         require(actor, authenticated)
     order = repository.get_order(order_id)
     if order.customer_id != actor.user_id and not staff(actor):
-        raise repository.not_found(order_id)
+        raise rules.not_found(order_id)
     return order
-
-
-def get_lines(actor: Actor, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
-    """The lines of own orders, or as staff of any; other orders are left out. Raises Unauthenticated."""
-    if not staff(actor):
-        order_ids = repository.own_orders(_customer(actor), order_ids)
-    return repository.get_lines(order_ids)
 
 
 def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]:
     """The actor's own orders, the newest first. Raises Unauthenticated, InvalidArgument."""
-    return repository.list_orders(_customer(actor), first=first, after=after)
+    return repository.list_orders(rules.customer(actor), first=first, after=after)
 
 
 def count_orders(actor: Actor) -> int:
     """How many orders `list_orders` goes through. Raises Unauthenticated."""
-    return repository.count_orders(_customer(actor))
+    return repository.count_orders(rules.customer(actor))
 
 
 def release_stock(order_id: int) -> None:
     """Give back what a cancelled order took. Raises Unavailable or DeadlineExceeded."""
     catalog.release(rules.stock_key(order_id))
-
-
-def _customer(actor: Actor) -> int:
-    require(actor, authenticated)
-    assert actor.user_id is not None
-    return actor.user_id
 
 
 def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
@@ -133,7 +132,7 @@ def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
         raise Unavailable("Try again.", reason="KEY_FORGOTTEN")
     order, asked_for = found
     if asked_for != fingerprint:
-        raise AlreadyExists("The key was used for another order.", fields={"key": "was used"}, reason="KEY_REUSED")
+        raise rules.key_reused()
     return _complete_now(order)
 
 
@@ -150,11 +149,9 @@ def _complete_now(order: Order) -> Order:
 
 
 def _place(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Order:
-    bought = {product.id: (product.name, product.price) for product in products.values()}
-    currency = products[lines[0].product_id].currency
     with transaction.atomic(durable=True):
         if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.PLACED, SYSTEM):
-            repository.set_prices(order_id, rules.total(lines, products), currency, bought)
+            _set_prices(order_id, lines, products)
             tasks.send_confirmation.delay(order_id)
         order = repository.get_order(order_id)
         if order.status is OrderStatus.CANCELLED:
@@ -163,9 +160,22 @@ def _place(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, 
         return order
 
 
-def _reject(order_id: int, reason: str) -> Order:
+def _set_prices(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> None:
+    bought = {product.id: (product.name, product.price) for product in products.values()}
+    repository.set_prices(order_id, rules.total(lines, products), bought)
+
+
+def _reject(
+    order_id: int,
+    reason: str,
+    *,
+    lines: Sequence[catalog.Line] = (),
+    products: Mapping[int, catalog.Product] | None = None,
+) -> Order:
+    """Reject a pending order; with lines and products, also note what they cost now."""
     with transaction.atomic(durable=True):
-        rejected = repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.REJECTED, SYSTEM, reason)
-        if rejected:
+        if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.REJECTED, SYSTEM, reason):
             tasks.release_stock.delay(order_id)
-        return rejected or repository.get_order(order_id)
+            if products:
+                _set_prices(order_id, lines, products)
+        return repository.get_order(order_id)

@@ -64,7 +64,7 @@ def _count(world: World, tables: Tables, load: Load, down: tuple[float, float], 
     slow_down = percentile([answer.seconds for answer in while_down], 0.99)
     problems = [f"{len(refused)} orders refused: {refused[:3]}"] if refused else []
     problems += [f"p99 was {max(slow, slow_down):.2f} s"] if max(slow, slow_down) > SLOWEST else []
-    problems += [] if settled >= 0 and not tables.parked() else ["the queue did not empty"]
+    problems += [] if settled >= 0 and not tables.failed() else ["the queue did not empty"]
     return Result(
         "broker",
         f"Redis down for {down[1] - down[0]:.0f} s and wiped once with {wiped} messages in it",

@@ -114,7 +114,7 @@ def _count(world: World, shops: Shops, load: Load, times: dict[str, tuple[float,
         "catalog",
         "the catalog as a service of its own: killed, hung, slow, answering errors",
         f"{load.orders} orders",
-        len(acknowledged - set(orders)) + load.orders - keys + shops.tables.parked(),
+        len(acknowledged - set(orders)) + load.orders - keys + shops.tables.failed(),
         len(orders) - keys,
         {"then": ", ".join(f"{n} {status}" for status, n in Counter(orders.values()).items())}
         | {f"while {name}": f"{answers[name]}, slowest {slow[name]:.1f} s" for name in times}

@@ -25,11 +25,11 @@ PLACING: tuple[Patch, ...] = (
 )
 COMMITTED_FROM = 2
 PUBLISHING: tuple[Patch, ...] = (
-    ("framework.queue.table", "claim_due", False),
-    ("framework.queue.table", "claim_due", True),
+    ("framework.queue.outbox", "claim_due", False),
+    ("framework.queue.outbox", "claim_due", True),
     ("framework.queue.relay", "_publish", True),
-    ("framework.queue.table", "mark_published", False),
-    ("framework.queue.table", "mark_published", True),
+    ("framework.queue.outbox", "mark_published", False),
+    ("framework.queue.outbox", "mark_published", True),
 )
 
 

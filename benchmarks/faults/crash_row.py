@@ -29,7 +29,7 @@ def crashes(world: World) -> Result:
         unwritten = [case["key"] for case in made if not case["committed"]]
         known = {number for number, _ in orders.values()}
         lost = sum(key not in orders or orders[key][1] != "placed" or orders[key][0] not in mailed for key in committed)
-        ghosts = sum(key in orders for key in unwritten) + sum(order not in known for order in mailed) + tables.parked()
+        ghosts = sum(key in orders for key in unwritten) + sum(order not in known for order in mailed) + tables.failed()
         points = len({case["point"] for case in made})
         return Result(
             "crashes",

@@ -14,8 +14,8 @@ from benchmarks.faults.world import Tables, World
 
 HEALTHY = 5.0  # seconds after PostgreSQL answers again
 PROBE = (
-    "INSERT INTO queue_queuedtask (task_id, task, args, kwargs, headers, queued_at, due_at, published, starts, retries,"
-    " error) VALUES (%s, 'faults.work', jsonb_build_array(%s::int), '{}', '{\"queued\": true}', now(), now(),"
+    "INSERT INTO queue_queuedtask (task_id, task, args, kwargs, headers, queued_at, due_at, times_published, starts,"
+    " retries, error) VALUES (%s, 'faults.work', jsonb_build_array(%s::int), '{}', '{\"queued\": true}', now(), now(),"
     " 0, 0, 0, '')"
 )
 TICKS = "SELECT count(*) FROM queue_queuedtask WHERE task = 'faults.tick'"
@@ -124,7 +124,7 @@ def _count(world: World, tables: Tables, load: Load, times: list[dict[str, float
             "refused meanwhile, then taken": ", ".join(f"{n} {code}" for code, n in failed.items()) or 0,
             "slowest answer (s)": round(percentile([answer.seconds for answer in load.answers], 1), 1),
             "mails that came twice": sum(count - 1 for count in mailed.values()),
-            "parked": tables.parked(),
+            "failed": tables.failed(),
         },
         problems,
     )

@@ -17,7 +17,7 @@ TICK = 2.0  # seconds between two ticks of beat
 AWAY = 5.0  # seconds until what was killed is started again, as an orchestrator does
 SOON = 5.0  # seconds after the kill, later than which no request may fail
 IN_FLIGHT = 8 + 8  # requests that a web server's threads have in hand, and as many that wait for them
-STARTED = "SELECT task_id FROM queue_queuedtask WHERE parked_at IS NULL AND due_at < now() OR runs_until > now()"
+STARTED = "SELECT task_id FROM queue_queuedtask WHERE failed_at IS NULL AND due_at < now() OR leased_until > now()"
 LAST_TICK = "SELECT extract(epoch FROM last_run_at) FROM django_celery_beat_periodictask WHERE name = 'tick'"
 NOW = "SELECT extract(epoch FROM now())"
 
@@ -99,7 +99,7 @@ def _result(
     lost = sum(1 for request in requests if request.order and request.order not in committed & mailed.keys())
     problems = [f"{len(late)} requests failed later than {SOON:g} s after"] if late else []
     problems += [f"{len(failed)} requests failed"] if len(failed) > IN_FLIGHT else []
-    problems += [] if settled >= 0 and not tables.parked() else ["the queue did not empty"]
+    problems += [] if settled >= 0 and not tables.failed() else ["the queue did not empty"]
     return Result(
         row,
         f"kill -9 of {what}",

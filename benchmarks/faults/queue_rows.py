@@ -24,7 +24,7 @@ def workers(world: World) -> Result:
         killed = kill_workers(world, team, kills, pause, luck)
         world.say("waiting until all is done")
         settled = tables.drain(SETTLE)
-        parked = tables.unpark()
+        failed = tables.retry_failed()
         settled += tables.drain(SETTLE)
         counts = tables.counts(tasks)
         return Result(
@@ -35,7 +35,7 @@ def workers(world: World) -> Result:
             counts.double,
             {
                 "runs cut short": counts.started - counts.done,
-                "given up after 3 deaths, then retried by hand": parked,
+                "failed after 3 deaths, then retried by hand": failed,
                 "settled after (s)": round(settled, 1),
             },
             [] if len(killed) == kills else ["not all kills hit"],
@@ -70,7 +70,7 @@ def poison(world: World) -> Result:
         world.worker(environment)
         world.relay(environment)
         others = wait_for("the others are done", lambda: tables.counts(tasks).lost == 0, 120)
-        both = wait_for("the poison is parked", lambda: tables.parked() == 2, 60 + 120 / world.haste)
+        both = wait_for("the poison has failed", lambda: tables.failed() == 2, 60 + 120 / world.haste)
         deaths = tables.one("SELECT count(*) FROM faults_start WHERE number < 0")
         counts = tables.counts(tasks)
         return Result(
@@ -79,7 +79,7 @@ def poison(world: World) -> Result:
             f"{tasks} other tasks behind them",
             counts.lost,
             counts.double,
-            {"deaths": deaths, "others done after (s)": round(others, 1), "parked after (s)": round(others + both, 1)},
+            {"deaths": deaths, "others done after (s)": round(others, 1), "failed after (s)": round(others + both, 1)},
             [] if deaths == 6 else [f"{deaths} deaths instead of 3 for each"],
         )
 
@@ -108,7 +108,7 @@ def relays(world: World) -> Result:
             f"{tasks} tasks, {kills} kills",
             counts.lost,
             counts.double,
-            {"settled after (s)": round(settled, 1), "parked": tables.parked()},
+            {"settled after (s)": round(settled, 1), "failed": tables.failed()},
             [] if settled >= 0 else ["the queue did not empty"],
         )
 
@@ -121,7 +121,7 @@ def speed(world: World) -> Result:
         fill = ("-m", "benchmarks.faults.fill", "work")
         enqueued = json.loads(world.run(environment, *fill, str(tasks), "0", "0"))
         world.relay(environment)
-        published = "SELECT count(*) FROM queue_queuedtask WHERE published > 0"
+        published = "SELECT count(*) FROM queue_queuedtask WHERE times_published > 0"
         wait_for("the relay begins", lambda: tables.one(published), 60)
         already, started = tables.one(published), time.monotonic()
         wait_for("all are published", lambda: tables.one(published) >= tasks * 0.9, 300)

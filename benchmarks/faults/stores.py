@@ -1,10 +1,8 @@
 """A PostgreSQL cluster and a Redis of the harness's own, that can be killed, frozen and wiped."""
 
-import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -106,67 +104,6 @@ class Redis:
 
     def stop(self) -> None:
         self.process.stop()
-
-
-class RabbitMQ:
-    """A node of its own name and ports, with an epmd of its own, so that nothing is left running."""
-
-    def __init__(self, folder: Path) -> None:
-        self.port, epmd, distribution = free_port(), free_port(), free_port()
-        self.folder = folder
-        folder.mkdir()
-        (folder / "plugins").write_text("[].")
-        own = {"ERL_EPMD_PORT": epmd, "ERL_EPMD_ADDRESS": "127.0.0.1", "HOME": folder}
-        own |= {f"RABBITMQ_{name}": folder / name.lower() for name in ("MNESIA_BASE", "LOG_BASE", "PID_FILE")}
-        own |= {
-            "RABBITMQ_NODENAME": f"own{self.port}@localhost",
-            "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
-            "RABBITMQ_NODE_PORT": self.port,
-            "RABBITMQ_DIST_PORT": distribution,
-            "RABBITMQ_CONFIG_FILE": folder / "none",
-            "RABBITMQ_CONF_ENV_FILE": folder / "none",
-            "RABBITMQ_ENABLED_PLUGINS_FILE": folder / "plugins",
-        }
-        environment = os.environ | {name: str(value) for name, value in own.items()}
-        self.epmd = Process("epmd", ["epmd", "-port", str(epmd)], environment, folder / "epmd.log")
-        self.process = Process("rabbitmq", [str(rabbitmq_server())], environment, folder / "log")
-        self.wait()
-
-    @property
-    def url(self) -> str:
-        return f"amqp://guest:guest@127.0.0.1:{self.port}//"
-
-    def wait(self) -> None:
-        wait_for("RabbitMQ starts", self._answers, START_WITHIN)
-
-    def _answers(self) -> bool:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-            connection.sendall(b"AMQP\x00\x00\x09\x01")
-            return bool(connection.recv(1))
-        return False
-
-    def crash(self) -> None:
-        """All of it ends at once, as with its machine."""
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.process.wait()
-
-    def wipe(self) -> None:
-        """What a node that was replaced has: nothing. Only while it is down."""
-        shutil.rmtree(self.folder / "mnesia_base")
-
-    def restart(self) -> None:
-        self.process.start()
-        self.wait()
-
-    def stop(self) -> None:
-        self.process.stop()
-        self.epmd.stop()
-
-
-def rabbitmq_server() -> Path | None:
-    """The program itself: what Debian has in the path runs as one user only."""
-    found = shutil.which("rabbitmq-server", path=os.pathsep.join(["/usr/lib/rabbitmq/bin", os.environ["PATH"]]))
-    return Path(found) if found else None
 
 
 def _binary(name: str) -> str:

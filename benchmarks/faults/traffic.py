@@ -79,7 +79,7 @@ class Service:
     def send(self, number: int) -> Request:
         sent = time.monotonic()
         try:
-            self.stub.BatchGetProducts(pb.BatchGetProductsRequest(ids=self.products[:3]), timeout=TIMEOUT)
+            self.stub.BatchGetProducts(pb.BatchGetProductsRequest(product_ids=self.products[:3]), timeout=TIMEOUT)
             problem = ""
         except DomainError as error:
             problem = error.code

@@ -165,10 +165,10 @@ class Tables:
         return self.connection.execute(statement, values).rowcount  # type: ignore[arg-type]
 
     def queued(self) -> int:
-        return int(self.one("SELECT count(*) FROM queue_queuedtask WHERE parked_at IS NULL"))
+        return int(self.one("SELECT count(*) FROM queue_queuedtask WHERE failed_at IS NULL"))
 
-    def parked(self) -> int:
-        return int(self.one("SELECT count(*) FROM queue_queuedtask WHERE parked_at IS NOT NULL"))
+    def failed(self) -> int:
+        return int(self.one("SELECT count(*) FROM queue_queuedtask WHERE failed_at IS NOT NULL"))
 
     def drain(self, seconds: float) -> float:
         """Seconds until nothing is queued any more, or -1 when that takes too long."""
@@ -177,11 +177,11 @@ class Tables:
         except TimeoutError:
             return -1.0
 
-    def unpark(self) -> int:
-        """What staff does with the tasks that were given up."""
+    def retry_failed(self) -> int:
+        """What staff does with the failed tasks."""
         return self.write(
-            "UPDATE queue_queuedtask SET parked_at = NULL, starts = 0, retries = 0, published = 0, due_at = now()"
-            " WHERE parked_at IS NOT NULL"
+            "UPDATE queue_queuedtask SET failed_at = NULL, starts = 0, retries = 0, times_published = 0, due_at = now()"
+            " WHERE failed_at IS NOT NULL"
         )
 
     def counts(self, tasks: int) -> Counts:

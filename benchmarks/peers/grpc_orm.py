@@ -12,19 +12,21 @@ django.setup()
 
 from apps.catalog.entities import Product
 from apps.catalog.models import Product as Row
-from apps.catalog.wire import product_values
 from benchmarks.peers.grpc_serve import LIST, STREAM, serve
+from framework.seam.codec import codec
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1 import catalog_pb2_grpc
 
+PRODUCT = codec(Product, pb.Product)
+
 
 def message(row: tuple[object, ...]) -> Any:
-    return product_values(Product._make(row))
+    return PRODUCT.values(Product._make(row))
 
 
 class Catalog(catalog_pb2_grpc.CatalogServiceServicer):
     def GetProduct(self, request: pb.GetProductRequest, context: grpc.ServicerContext) -> pb.GetProductResponse:
-        row = Row.objects.values_list(*Product._fields).get(pk=request.id)
+        row = Row.objects.values_list(*Product._fields).get(pk=request.product_id)
         return pb.GetProductResponse(product=message(row))
 
     def ListProducts(self, request: pb.ListProductsRequest, context: grpc.ServicerContext) -> pb.ListProductsResponse:

@@ -11,8 +11,8 @@ import grpc
 import psycopg
 
 from apps.catalog.entities import Product
-from apps.catalog.wire import product_values
 from benchmarks.peers.grpc_serve import LIST, STREAM, serve
+from framework.seam.codec import codec
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1 import catalog_pb2_grpc
 
@@ -30,13 +30,16 @@ def connection() -> psycopg.Connection:
     return local.connection
 
 
+PRODUCT = codec(Product, pb.Product)
+
+
 def message(row: tuple[object, ...]) -> Any:
-    return product_values(Product._make(row))
+    return PRODUCT.values(Product._make(row))
 
 
 class Catalog(catalog_pb2_grpc.CatalogServiceServicer):
     def GetProduct(self, request: pb.GetProductRequest, context: grpc.ServicerContext) -> pb.GetProductResponse:
-        row = connection().execute(BY_ID, [request.id]).fetchone()
+        row = connection().execute(BY_ID, [request.product_id]).fetchone()
         assert row is not None
         return pb.GetProductResponse(product=message(row))
 

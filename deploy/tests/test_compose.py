@@ -23,6 +23,13 @@ def test_no_secret_stands_in_the_compose_file():
         assert set(values) <= {"", "${REDIS_URL:-redis://redis:6379/0}"}
 
 
+def test_redis_evicts_cache_entries_before_it_refuses_tasks():
+    (words,) = re.findall(r"command: \[redis-server, (.*)\]", COMPOSE)
+
+    assert "--maxmemory, " in words
+    assert words.endswith("--maxmemory-policy, volatile-lru")
+
+
 def test_a_role_gets_longer_to_stop_than_it_drains():
     periods = {
         role: int(re.search(rf"command: \[{role}\]\n    stop_grace_period: (\d+)s", COMPOSE)[1])

@@ -228,7 +228,7 @@ def test_who_monitors_reaches_the_metrics_and_nobody_else_does(files):
 @pytest.mark.django_db
 def test_what_scales_the_workers_is_a_line_that_the_relay_writes():
     with capture_logs() as lines:
-        relay._Report().write()
+        relay.report()
     (line,) = lines
     (metric,) = (
         resource["Properties"]

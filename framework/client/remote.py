@@ -14,6 +14,7 @@ from framework.actor import NOBODY, SYSTEM, Actor
 from framework.grpc.channel import DEFAULT_DEADLINE, Channel, Tls, endpoint
 
 S = TypeVar("S")
+W = TypeVar("W")
 
 PREFIX = __name__.partition(".")[0].removesuffix("_client").upper() + "_"  # of environment variables
 
@@ -62,6 +63,11 @@ def from_env(environ: Mapping[str, str] = os.environ) -> None:
         connect(url, token=given.get("TOKEN", ""), tls=tls, domain=name.lstrip("_").lower())
 
 
+def is_remote(domain: str) -> bool:
+    """True: a process that installs the client package holds none of the domains."""
+    return True
+
+
 @cache
 def channel(domain: str, contract: FileDescriptor) -> Channel:
     """The channel to a domain; `contract` is its `<domain>_pb2.DESCRIPTOR`. Raises LookupError before `connect`."""
@@ -79,6 +85,11 @@ def stub(domain: str, contract: FileDescriptor, kind: Callable[[grpc.Channel], S
 
 def refuse_inside_transaction() -> None:
     """Which database the caller has, and what it does with it, is not known here."""
+
+
+def outside_transaction(write: W) -> W:
+    """The write itself: `public.py` asks for it only where the domain is here."""
+    return write
 
 
 def _acting() -> Actor:

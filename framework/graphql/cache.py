@@ -1,4 +1,4 @@
-"""A bounded cache that several threads may use."""
+"""A bounded cache that threads may share."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -9,31 +9,51 @@ V = TypeVar("V")
 
 
 class BoundedCache(Generic[V]):
-    """Keeps the `size` most recently used values."""
+    """Keeps the most recently used values whose weights together are `capacity` at most.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    Without `weigh` each value weighs 1. A value that has grown is weighed again when it is put again. A value
+    heavier than the whole capacity is not kept.
+    """
+
+    def __init__(self, capacity: int, weigh: Callable[[V], int] = lambda _: 1) -> None:
+        self._capacity = capacity
+        self._weigh = weigh
         self._lock = Lock()
-        self._values: OrderedDict[Hashable, V] = OrderedDict()
+        self._kept: OrderedDict[Hashable, tuple[V, int]] = OrderedDict()
+        self.weight = 0
 
     def __len__(self) -> int:
-        return len(self._values)
+        return len(self._kept)
+
+    def values(self) -> list[V]:
+        """What is kept now, the least recently used first."""
+        with self._lock:
+            return [value for value, _ in self._kept.values()]
+
+    def get(self, key: Hashable) -> V | None:
+        with self._lock:
+            kept = self._kept.get(key)
+            if kept is None:
+                return None
+            self._kept.move_to_end(key)
+            return kept[0]
+
+    def put(self, key: Hashable, value: V) -> None:
+        """Keep the value, at the expense of those that were not used for the longest time."""
+        weight = self._weigh(value)
+        with self._lock:
+            replaced = self._kept.pop(key, None)
+            self._kept[key] = value, weight
+            self.weight += weight - (replaced[1] if replaced else 0)
+            while self.weight > self._capacity:
+                _, (_, freed) = self._kept.popitem(last=False)
+                self.weight -= freed
 
     def get_or_make(self, key: Hashable, make: Callable[[], V]) -> V:
         """The value kept for the key, or a new one. Raises what `make` raises, and keeps nothing then."""
-        with self._lock:
-            value = self._values.get(key)
-            if value is not None:
-                self._values.move_to_end(key)
-                return value
-        # Made outside of the lock: two threads may both make it, and the first one's is kept.
-        made = make()
-        with self._lock:
-            value = self._values.setdefault(key, made)
-            if len(self._values) > self._size:
-                self._values.popitem(last=False)
+        value = self.get(key)
+        if value is None:
+            # Two threads may both make it; the later one is kept.
+            value = make()
+            self.put(key, value)
         return value
-
-    def clear(self) -> None:
-        with self._lock:
-            self._values.clear()

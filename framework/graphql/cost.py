@@ -1,16 +1,17 @@
-"""What an operation would cost, computed from the document and its variables before anything runs.
+"""The cost of an operation, computed from the document and its variables before anything is executed.
 
-The unit is one call that leads to an object: a field that returns objects costs 1, a scalar 0, and either
-costs what its resolver says if that carries an attribute `cost`. What is selected inside a list counts once
-for each item, and the items are as many as the page size asked for (`first` or `last`), or `Limits.list_size`
-where the field has no page size. The page size of a connection counts at the list inside it (`edges`), once.
+The unit is one call that leads to an object: a field that returns objects costs 1 point, a scalar 0, and either
+costs what `@cost(...)` declares on its resolver. A selection inside a list counts once for each item; the number of
+items is the page size asked for (`first` or `last`), or `Limits.list_size` where the field has no page size. The page
+size of a connection counts once, at the list inside it (`edges`).
 """
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeVar
 
+from django.core.exceptions import ImproperlyConfigured
 from graphql import (
-    ArgumentNode,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -27,25 +28,63 @@ from graphql import (
     Undefined,
     ValueNode,
     VariableNode,
-    Visitor,
     get_named_type,
     get_nullable_type,
     is_composite_type,
     is_list_type,
     value_from_ast_untyped,
-    visit,
 )
 from graphql.execution.execute import get_field_def
 
-from framework.graphql.cache import BoundedCache
 from framework.graphql.errors import ErrorCode
-from framework.graphql.limits import Limits, over
+from framework.graphql.limits import Limits, limit_exceeded
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 PAGE_SIZES = ("first", "last")
 METADATA_DISCOUNT = 10  # introspection reads what is in memory already, and its lists are as long as the schema
-COSTS_KEPT = 64  # of one document
-DECIDING = (int, type(None), type(Undefined))  # other values are refused when the variables are coerced
 _SATURATED = 10**12
+
+
+def cost(points: int | None = None, **arguments: int) -> Callable[[F], F]:
+    """Declare the points that calling a resolver costs, where it is not the usual 1 of a field that returns objects.
+
+        @cost(10, search=2_500)
+        def resolve_products(root, info, search): ...
+
+    `arguments` are points to be added when the argument of that (Python) name is given a value: anything but null,
+    false, 0, an empty text or an empty list. Declare one where an argument makes the resolver read much more than it
+    returns. A name that is no argument of the field refuses to start.
+    """
+
+    def mark(resolver: F) -> F:
+        if points is not None:
+            resolver.cost = points  # type: ignore[attr-defined]
+        resolver.argument_costs = arguments  # type: ignore[attr-defined]
+        return resolver
+
+    return mark
+
+
+def priced_arguments(schema: GraphQLSchema) -> frozenset[str]:
+    """The names of all arguments with a declared cost, as GraphQL writes them.
+
+    Raises ImproperlyConfigured for a cost that names no argument of its field.
+    """
+    names: set[str] = set()
+    for parent in schema.type_map.values():
+        for name, field in getattr(parent, "fields", {}).items():
+            costs = getattr(getattr(field, "resolve", None), "argument_costs", {})
+            known = _python_names(field) if costs else {}
+            if costs.keys() - known.keys():
+                unknown = ", ".join(sorted(costs.keys() - known.keys()))
+                raise ImproperlyConfigured(f"@cost on {parent.name}.{name} names no argument of it: {unknown}.")
+            names.update(known[argument] for argument in costs)
+    return frozenset(names)
+
+
+def _python_names(field: GraphQLField) -> dict[str, str]:
+    return {argument.out_name or name: name for name, argument in field.args.items()}
 
 
 class Cost(NamedTuple):
@@ -78,53 +117,43 @@ def cost_of(
     estimate = _Estimate(schema, fragments, values, limits)
     cost = estimate.of_selections(root, operation.selection_set).of_page(limits.list_size)
     if cost > limits.cost:
-        raise over(limits, "cost", f"The operation would cost {cost}, more than {{}}", ErrorCode.BAD_USER_INPUT)
+        raise limit_exceeded(
+            limits, "cost", f"The operation would cost {cost}, more than {{}}", ErrorCode.BAD_USER_INPUT
+        )
     return cost
 
 
-class Costs:
-    """What the operations of one document cost, computed once for all requests whose variables decide alike."""
+class Deciding(NamedTuple):
+    """The names of the variables that a cost depends on: by their value, or only by whether they have one."""
 
-    def __init__(
-        self,
-        schema: GraphQLSchema,
-        document: DocumentNode,
-        fragments: Mapping[str, FragmentDefinitionNode],
-        limits: Limits,
-    ) -> None:
-        self._schema = schema
-        self._fragments = fragments
-        self._limits = limits
-        self._deciding = sorted(deciding_variables(document))
-        self._kept: BoundedCache[int] = BoundedCache(COSTS_KEPT)
-
-    def of(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
-        """As `cost_of`."""
-        values = [variables.get(name, Undefined) for name in self._deciding]
-        if not all(isinstance(value, DECIDING) for value in values):
-            return self._compute(operation, variables)
-        key = (id(operation), *map(type, values), *values)  # True equals 1, and does not mean the same
-        return self._kept.get_or_make(key, lambda: self._compute(operation, variables))
-
-    def _compute(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
-        return cost_of(self._schema, operation, self._fragments, variables, self._limits)
+    by_value: list[str]
+    by_presence: list[str]
 
 
-def deciding_variables(document: DocumentNode) -> set[str]:
-    """The names of the variables that a cost depends on: those of page sizes, and of @skip and @include."""
-    found = _DecidingVariables()
-    visit(document, found)
-    return found.names
+def deciding_variables(document: DocumentNode, priced: frozenset[str]) -> Deciding:
+    """Those of page sizes, @skip and @include decide by their value, those of priced arguments by their presence."""
+    by_value: set[str] = set()
+    by_presence: set[str] = set()
+    for name, variable in _variable_uses(document):
+        if name in (*PAGE_SIZES, "if"):
+            by_value.add(variable)
+        elif name in priced:
+            by_presence.add(variable)
+    return Deciding(sorted(by_value), sorted(by_presence))
 
 
-class _DecidingVariables(Visitor):
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: set[str] = set()
-
-    def enter_argument(self, node: ArgumentNode, *_: Any) -> None:
-        if node.name.value in (*PAGE_SIZES, "if") and isinstance(node.value, VariableNode):
-            self.names.add(node.value.name.value)
+def _variable_uses(document: DocumentNode) -> Iterator[tuple[str, str]]:
+    """Pairs of an argument of a field or directive, and the variable that it is given as a whole."""
+    selection_sets = [node.selection_set for node in document.definitions if hasattr(node, "selection_set")]
+    while selection_sets:
+        for node in selection_sets.pop().selections:
+            for owner in (node, *node.directives):
+                for argument in getattr(owner, "arguments", ()):
+                    if isinstance(argument.value, VariableNode):
+                        yield argument.name.value, argument.value.name.value
+            inner = getattr(node, "selection_set", None)
+            if inner:
+                selection_sets.append(inner)
 
 
 def _variable_defaults(operation: OperationDefinitionNode) -> dict[str, Any]:
@@ -186,8 +215,8 @@ class _Estimate:
         field: GraphQLField | None = get_field_def(self.schema, parent, node)  # type: ignore[arg-type]
         assert field is not None
         if node.selection_set is None:
-            return Cost(getattr(field.resolve, "cost", 0))
-        own = getattr(field.resolve, "cost", 1)
+            return Cost(self.of_call(field, node, 0))
+        own = self.of_call(field, node, 1)
         named = get_named_type(field.type)
         inside = self.of_selections(named, node.selection_set)  # type: ignore[arg-type]
         is_list = is_list_type(get_nullable_type(field.type))  # type: ignore[arg-type]
@@ -199,6 +228,15 @@ class _Estimate:
         one_item = inside.of_page(self.limits.list_size)
         return Cost(own, one_item) if size is None else Cost(own + size * one_item)
 
+    def of_call(self, field: GraphQLField, node: FieldNode, usual: int) -> int:
+        """The points of one call of the resolver, `usual` if it declares none."""
+        points: int = getattr(field.resolve, "cost", usual)
+        costs = getattr(field.resolve, "argument_costs", None)
+        if costs:
+            names = _python_names(field)
+            points += sum(more for name, more in costs.items() if self.argument(field, node, names[name]))
+        return points
+
     def of_metadata(self, parent: GraphQLNamedType, name: str, inside: int, is_list: bool) -> Cost:
         cost = 1 + inside * (_metadata_size(self.schema, name) if is_list else 1)
         return Cost(cost if parent.name.startswith("__") else -(-cost // METADATA_DISCOUNT))
@@ -208,7 +246,7 @@ class _Estimate:
         names = [name for name in PAGE_SIZES if name in field.args]
         if not names:
             return None
-        sizes = [size for name in names if (size := self.argument(field, node, name)) is not None]
+        sizes = [size for name in names if (size := self.size(self.argument(field, node, name))) is not None]
         if not sizes:
             raise self.bad_page_size(node, f"needs {' or '.join(names)} of at most {{}}")
         if min(sizes) < 0:
@@ -218,18 +256,22 @@ class _Estimate:
         return max(sizes)
 
     def bad_page_size(self, node: FieldNode, what: str) -> GraphQLError:
-        error = over(self.limits, "page_size", f"'{node.name.value}' {what}", ErrorCode.BAD_USER_INPUT)
+        error = limit_exceeded(self.limits, "page_size", f"'{node.name.value}' {what}", ErrorCode.BAD_USER_INPUT)
         return GraphQLError(error.message, node, extensions=error.extensions)
 
-    def argument(self, field: GraphQLField, node: FieldNode, name: str) -> int | None:
+    def size(self, value: Any) -> int | None:
+        if value is None or isinstance(value, int):
+            return value
+        # 500.0 is an Int for GraphQL. Other types are refused when the arguments are coerced.
+        return math.ceil(value) if isinstance(value, float) else self.limits.page_size
+
+    def argument(self, field: GraphQLField, node: FieldNode, name: str) -> Any:
+        """The value of an argument as it was sent, or its default; None without either."""
         value = field.args[name].default_value
         for argument in node.arguments:
             if argument.name.value == name:
                 value = self.value(argument.value, value)
-        if value is None or value is Undefined:
-            return None
-        # Another type is refused when the arguments are coerced.
-        return value if isinstance(value, int) else self.limits.page_size
+        return None if value is Undefined else value
 
     def value(self, node: ValueNode, default: Any = None) -> Any:
         """A literal or the value of a variable; `default` for a variable that was not given."""

@@ -1,16 +1,10 @@
-"""From what a client sent to a parsed and validated document: cached, by hash, or from a list."""
+"""From what a client sent to a parsed and validated document, which is cached with all that is derived from it."""
 
-import hashlib
-import json
 import re
-import threading
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
-from django.core.exceptions import ImproperlyConfigured
 from graphql import (
     ASTValidationRule,
     DocumentNode,
@@ -19,20 +13,27 @@ from graphql import (
     GraphQLSchema,
     NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
+    Undefined,
     parse,
     specified_rules,
     validate,
 )
-from redis.exceptions import RedisError
-from structlog import get_logger
 
-from framework.graphql.cost import Costs
-from framework.graphql.errors import ErrorCode, refusal
-from framework.graphql.limits import Limits, Shape, check_document, check_text
+from framework.graphql.cache import BoundedCache
+from framework.graphql.cost import Deciding, cost_of, deciding_variables, priced_arguments
+from framework.graphql.errors import ErrorCode, client_error, hide_type_names
+from framework.graphql.executor import Plans
+from framework.graphql.limits import Limits
+from framework.graphql.persisted import AllowList, PersistedQueries, hash_of, not_found
+from framework.graphql.shape import Shape, check_document
+from framework.graphql.text import check_text
 
-log = get_logger(__name__)
-
-MAX_ERRORS = 10  # enough to mend a document by
+MAX_ERRORS = 10  # a client that mends these will see the next ones
+MAX_COSTS = 16  # of one document
+MEMORY = 54_000_000  # bytes, for all documents and their plans
+BYTES_PER_DOCUMENT = 8_000  # about, besides its tokens
+BYTES_PER_TOKEN = 600  # about
+MEMOIZED = (int, float, type(None), type(Undefined))  # other values are refused when the variables are coerced
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -44,17 +45,30 @@ class DocumentRefused(Exception):
         self.errors = errors
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Document:
-    """A valid document. `operations` and `shapes` are by name, the empty one for an anonymous operation."""
+    """A valid document, with what has been derived from it so far.
+
+    `operations` and `shapes` are by name, the empty one for an anonymous operation.
+    """
 
     text: str
+    sha256: str
+    schema: GraphQLSchema
+    limits: Limits
     ast: DocumentNode
     operations: Mapping[str, OperationDefinitionNode]
     fragments: Mapping[str, FragmentDefinitionNode]
     shapes: Mapping[str, Shape]
-    costs: Costs
     tokens: int
+    deciding: Deciding
+    plans: Plans = field(default_factory=Plans)
+    costs: BoundedCache[int] = field(default_factory=lambda: BoundedCache(MAX_COSTS))
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes. Grows while plans are compiled."""
+        return BYTES_PER_DOCUMENT + self.tokens * BYTES_PER_TOKEN + self.plans.size
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to execute. Raises GraphQLError (BAD_USER_INPUT) if the name does not single one out."""
@@ -62,23 +76,33 @@ class Document:
             if len(self.operations) == 1:
                 return next(iter(self.operations.values()))
             message = "Must provide operation name if query contains multiple operations."
-            raise refusal(message if self.operations else "Must provide an operation.", ErrorCode.BAD_USER_INPUT)
+            raise client_error(message if self.operations else "Must provide an operation.", ErrorCode.BAD_USER_INPUT)
         if name not in self.operations:
-            raise refusal(f"Unknown operation named '{name}'.", ErrorCode.BAD_USER_INPUT)
+            raise client_error(f"Unknown operation named '{name}'.", ErrorCode.BAD_USER_INPUT)
         return self.operations[name]
 
+    def cost(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
+        """As `cost_of`, computed once for all requests whose variables lead to the same cost."""
+        values = [variables.get(name, Undefined) for name in self.deciding.by_value]
+        if not all(isinstance(value, MEMOIZED) for value in values):
+            return self._compute_cost(operation, variables)
+        given = (bool(variables.get(name, Undefined)) for name in self.deciding.by_presence)
+        key = (id(operation), *map(type, values), *values, *given)  # True equals 1, and does not mean the same
+        return self.costs.get_or_make(key, lambda: self._compute_cost(operation, variables))
 
-def hash_of(text: str) -> str:
-    """The SHA-256 of a document as clients write it: lower-case hexadecimal."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    def _compute_cost(self, operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> int:
+        return cost_of(self.schema, operation, self.fragments, variables, self.limits)
 
 
 class Documents:
-    """The way from a request to a valid document. Safe to share between threads.
+    """Resolves requests to valid documents. Threads may share it.
 
-    What is invalid is not cached: it would push out what is valid, and the limits already bound what it costs.
-    `introspection` and `suggestions` ("Did you mean ...?") tell a stranger about the schema; pass
-    `hide_suggestions` to the executor as well, which has its own for variables.
+    Documents are cached, the most recently used ones that fit into `memory` bytes together with their compiled plans.
+    Invalid documents are not cached: they would displace valid ones, and the limits bound what checking them costs.
+
+    `introspection` and `suggestions` ("Did you mean ...?") tell a client about the schema. Without `introspection`
+    error messages do not mention types that the client has not named itself. Pass `hide_suggestions` to the executor
+    as well, which checks variables.
     """
 
     def __init__(
@@ -88,31 +112,32 @@ class Documents:
         *,
         introspection: bool = True,
         suggestions: bool = True,
-        persisted: "PersistedQueries | None" = None,
-        allowed: "AllowList | None" = None,
-        entries: int = 1_000,
-        tokens: int = 100_000,
+        persisted: PersistedQueries | None = None,
+        allowed: AllowList | None = None,
+        memory: int = MEMORY,
     ) -> None:
-        """`entries` and `tokens` bound the cache; a token holds about 500 bytes of memory."""
         self.schema = schema
         self.limits = limits
-        self.rules: Collection[type[ASTValidationRule]] = (
-            specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
-        )
+        self.introspection = introspection
         self.hide_suggestions = not suggestions
         self.persisted = persisted
         self.allowed = allowed
-        self._cache = _Cache(entries, tokens)
+        self._rules: Collection[type[ASTValidationRule]] = (
+            specified_rules if introspection else (*specified_rules, NoSchemaIntrospectionCustomRule)
+        )
+        self._priced = priced_arguments(schema)
+        self._cache: BoundedCache[Document] = BoundedCache(memory, lambda document: document.size)
 
     def resolve(
         self,
         query: str | None,
         document_id: str | None = None,
         extensions: Mapping[str, Any] | None = None,
+        client: object = None,
     ) -> Document:
-        """The document a request means, by its text, its `documentId` or `extensions.persistedQuery`.
+        """The document that a request names by its text, its `documentId` or `extensions.persistedQuery`.
 
-        Raises DocumentRefused.
+        `client` is charged for what is stored. Raises DocumentRefused.
         """
         try:
             identifier = _plain_id(document_id) or _persisted_hash(extensions)
@@ -120,9 +145,9 @@ class Documents:
                 return self.get(self.allowed.text(query, identifier))
             if identifier is None:
                 if query is None:
-                    raise refusal("The request has no query.", ErrorCode.BAD_USER_INPUT)
+                    raise client_error("The request has no query.", ErrorCode.BAD_USER_INPUT)
                 return self.get(query)
-            return self._by_hash(query, identifier)
+            return self._by_hash(query, identifier, client)
         except GraphQLError as error:
             raise DocumentRefused([error]) from None
 
@@ -131,48 +156,59 @@ class Documents:
 
         Raises DocumentRefused with up to ten errors.
         """
-        key = hash_of(text)
-        document = self._cache.get(key)
+        sha256 = hash_of(text)
+        document = self._cache.get(sha256)
         if document is None:
-            document = self._read(text)
-            self._cache.put(key, document)
+            document = self._read(text, sha256)
+            self.keep(document)
         return document
 
-    def _by_hash(self, query: str | None, identifier: str) -> Document:
+    def keep(self, document: Document) -> None:
+        """Cache the document by its present size: call it after each execution, which may have compiled more."""
+        self._cache.put(document.sha256, document)
+
+    def hide_types(self, errors: list[GraphQLError], sent: str) -> list[GraphQLError]:
+        """The errors of graphql-core, without names of types that the client cannot know: those it has not sent."""
+        return errors if self.introspection else hide_type_names(errors, self.schema, sent)
+
+    def _by_hash(self, query: str | None, identifier: str, client: object) -> Document:
         """Automatic persisted queries: the hash alone, or once with the text."""
         if self.persisted is None:
-            raise refusal("PersistedQueryNotSupported", ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED)
+            raise client_error("PersistedQueryNotSupported", ErrorCode.PERSISTED_QUERY_NOT_SUPPORTED)
         if not _SHA256.fullmatch(identifier):
-            raise refusal("PersistedQueryNotFound", ErrorCode.PERSISTED_QUERY_NOT_FOUND)
+            raise not_found()
         if query is None:
             document = self._cache.get(identifier)
             return document or self.get(self.persisted.find(identifier))
         if hash_of(query) != identifier:
-            raise refusal("The sha256Hash is not that of the query.", ErrorCode.BAD_USER_INPUT)
+            raise client_error("The sha256Hash is not that of the query.", ErrorCode.BAD_USER_INPUT)
         document = self.get(query)
-        self.persisted.keep(identifier, query)
+        self.persisted.keep(identifier, query, client)
         return document
 
-    def _read(self, text: str) -> Document:
+    def _read(self, text: str, sha256: str) -> Document:
         try:
             tokens = check_text(text, self.limits)
             ast = parse(text)
             shapes = check_document(ast, self.limits)
         except GraphQLError as error:
             raise DocumentRefused([error]) from None
-        errors = validate(self.schema, ast, self.rules, MAX_ERRORS, hide_suggestions=self.hide_suggestions)
-        if errors:
-            for found in errors:
-                found.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED}
-            raise DocumentRefused(errors)
+        self._validate(ast, text)
         operations = {
             node.name.value if node.name else "": node
             for node in ast.definitions
             if isinstance(node, OperationDefinitionNode)
         }
         fragments = {node.name.value: node for node in ast.definitions if isinstance(node, FragmentDefinitionNode)}
-        costs = Costs(self.schema, ast, fragments, self.limits)
-        return Document(text, ast, operations, fragments, shapes, costs, tokens)
+        deciding = deciding_variables(ast, self._priced)
+        return Document(text, sha256, self.schema, self.limits, ast, operations, fragments, shapes, tokens, deciding)
+
+    def _validate(self, ast: DocumentNode, text: str) -> None:
+        errors = validate(self.schema, ast, self._rules, MAX_ERRORS, hide_suggestions=self.hide_suggestions)
+        if errors:
+            for found in self.hide_types(errors, text):
+                found.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED}
+            raise DocumentRefused(errors)
 
 
 def _plain_id(document_id: str | None) -> str | None:
@@ -185,170 +221,8 @@ def _persisted_hash(extensions: Mapping[str, Any] | None) -> str | None:
     if persisted is None:
         return None
     if not isinstance(persisted, dict) or persisted.get("version") != 1:
-        raise refusal("Only version 1 of persistedQuery is known.", ErrorCode.BAD_USER_INPUT)
+        raise client_error("Only version 1 of persistedQuery is known.", ErrorCode.BAD_USER_INPUT)
     sha256 = persisted.get("sha256Hash")
     if not isinstance(sha256, str):
-        raise refusal("persistedQuery has no sha256Hash.", ErrorCode.BAD_USER_INPUT)
+        raise client_error("persistedQuery has no sha256Hash.", ErrorCode.BAD_USER_INPUT)
     return sha256.lower()
-
-
-class _Cache:
-    """Documents by their hash, the least recently used leaving first.
-
-    A document is on trial until it is asked for again, and only those on trial make room for new ones. So a
-    flood of documents that are each sent once, however valid, leaves those that clients really use alone.
-    """
-
-    def __init__(self, entries: int, tokens: int) -> None:
-        self._lock = threading.Lock()
-        self._on_trial = _Segment(entries // 4, tokens // 4)
-        self._in_use = _Segment(entries - entries // 4, tokens - tokens // 4)
-
-    def get(self, key: str) -> Document | None:
-        with self._lock:
-            document = self._in_use.pop(key) or self._on_trial.pop(key)
-            if document is not None:
-                for pushed_out in self._in_use.put(key, document):
-                    self._on_trial.put(*pushed_out)
-            return document
-
-    def put(self, key: str, document: Document) -> None:
-        with self._lock:
-            self._on_trial.put(key, document)
-
-    def __len__(self) -> int:
-        return len(self._on_trial.documents) + len(self._in_use.documents)
-
-    @property
-    def tokens(self) -> int:
-        return self._on_trial.tokens + self._in_use.tokens
-
-
-class _Segment:
-    """The most recently used documents, as many as fit both bounds."""
-
-    def __init__(self, max_entries: int, max_tokens: int) -> None:
-        self.max_entries = max_entries
-        self.max_tokens = max_tokens
-        self.tokens = 0
-        self.documents: OrderedDict[str, Document] = OrderedDict()
-
-    def pop(self, key: str) -> Document | None:
-        document = self.documents.pop(key, None)
-        if document is not None:
-            self.tokens -= document.tokens
-        return document
-
-    def put(self, key: str, document: Document) -> list[tuple[str, Document]]:
-        """Hold the document, and return those that had to leave for it."""
-        self.pop(key)
-        self.documents[key] = document
-        self.tokens += document.tokens
-        pushed_out = []
-        while len(self.documents) > self.max_entries or self.tokens > self.max_tokens:
-            oldest = self.documents.popitem(last=False)
-            self.tokens -= oldest[1].tokens
-            pushed_out.append(oldest)
-        return pushed_out
-
-
-class Store(Protocol):
-    """What is needed of a cache of Django."""
-
-    def get(self, key: str, /) -> Any: ...
-
-    def set(self, key: str, value: Any, timeout: float | None, /) -> None: ...
-
-
-class PersistedQueries:
-    """Automatic persisted queries as Apollo does them, in the cache that all processes share.
-
-    Only valid documents come here. A cache that is down counts as empty: the client then sends the text again.
-    """
-
-    def __init__(self, store: Store, *, seconds: int = 86_400, max_characters: int = 20_000) -> None:
-        self.store = store
-        self.seconds = seconds
-        self.max_characters = max_characters
-
-    def find(self, sha256: str) -> str:
-        """The text with this hash. Raises GraphQLError (PERSISTED_QUERY_NOT_FOUND)."""
-        try:
-            text = self.store.get(self._key(sha256))
-        except (RedisError, OSError):
-            log.warning("persisted_queries_unavailable", exc_info=True)
-            text = None
-        if not isinstance(text, str) or hash_of(text) != sha256:
-            raise refusal("PersistedQueryNotFound", ErrorCode.PERSISTED_QUERY_NOT_FOUND)
-        return text
-
-    def keep(self, sha256: str, text: str) -> None:
-        """Store the text for `seconds`, unless it is too long to be worth it."""
-        if len(text) > self.max_characters:
-            return
-        try:
-            self.store.set(self._key(sha256), text, self.seconds)
-        except (RedisError, OSError):
-            log.warning("persisted_queries_unavailable", exc_info=True)
-
-    @staticmethod
-    def _key(sha256: str) -> str:
-        return f"graphql:persisted:{sha256}"
-
-
-class AllowList:
-    """The only documents that may run: by the id their manifest gives them, by hash, or by their very text."""
-
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        by_hash = {hash_of(text): text for text in texts.values()}
-        self._texts = by_hash | {name.removeprefix("sha256:"): text for name, text in texts.items()}
-        self._hashes = by_hash.keys()
-
-    def text(self, query: str | None, identifier: str | None) -> str:
-        """The listed text a request means. Raises GraphQLError (PERSISTED_QUERY_NOT_FOUND)."""
-        listed = self._texts.get(identifier or hash_of(query or ""))
-        if listed is None or (query is not None and query != listed):
-            message = "This server runs only the documents on its list, and this is not one of them."
-            raise refusal(message, ErrorCode.PERSISTED_QUERY_NOT_FOUND)
-        return listed
-
-    def __len__(self) -> int:
-        return len(self._hashes)
-
-
-def load_allow_list(path: Path) -> AllowList:
-    """Read a manifest as relay-compiler, graphql-codegen or Apollo's generate-persisted-query-manifest write it.
-
-    Raises ImproperlyConfigured, naming the file and what is wrong with it.
-    """
-    try:
-        manifest = json.loads(path.read_bytes())
-        texts = _texts_of(manifest)
-    except (OSError, ValueError) as error:
-        raise ImproperlyConfigured(f"The list of allowed documents {path} cannot be used: {error}") from error
-    return AllowList(texts)
-
-
-def _texts_of(manifest: Any) -> dict[str, str]:
-    if not isinstance(manifest, dict):
-        raise ValueError("it is not a JSON object.")
-    pairs = _apollo_pairs(manifest) if "format" in manifest else list(manifest.items())
-    if not pairs:
-        raise ValueError("it lists no document.")
-    texts: dict[str, str] = {}
-    for identifier, text in pairs:
-        if not isinstance(identifier, str) or not isinstance(text, str):
-            raise ValueError(f"the document of {identifier!r} is not a text.")
-        if texts.setdefault(identifier, text) != text:
-            raise ValueError(f"it has two documents with the id {identifier!r}.")
-    return texts
-
-
-def _apollo_pairs(manifest: dict[str, Any]) -> list[tuple[Any, Any]]:
-    found = (manifest["format"], manifest.get("version"))
-    if found != ("apollo-persisted-query-manifest", 1):
-        raise ValueError(f"its format is {found[0]!r}, version {found[1]!r}, which is not known.")
-    operations = manifest.get("operations")
-    if not isinstance(operations, list) or not all(isinstance(entry, dict) for entry in operations):
-        raise ValueError("its 'operations' is not a list of objects.")
-    return [(entry.get("id"), entry.get("body")) for entry in operations]

@@ -1,11 +1,20 @@
-"""What a client of GraphQL sees of an error: the one list of codes, and the one translation into them."""
+"""How errors are shown to clients of GraphQL: the list of codes, and the translation into them."""
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
 import structlog
-from graphql import GraphQLError, GraphQLSyntaxError, Node, ValueNode, VariableDefinitionNode
+from graphql import (
+    GraphQLError,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    Node,
+    ValueNode,
+    VariableDefinitionNode,
+    is_specified_scalar_type,
+)
 
 from framework.errors import DomainError
 
@@ -56,11 +65,32 @@ FROM_DOMAIN: Mapping[str, ErrorCode] = {
 }
 
 _CODES = frozenset(ErrorCode)
+HIDDEN = "(hidden)"
+_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*")
+_QUOTED = re.compile(r"'[^']*'")
 
 
-def refusal(message: str, code: ErrorCode, nodes: Iterable[Node] = ()) -> GraphQLError:
+def client_error(message: str, code: ErrorCode, nodes: Iterable[Node] = ()) -> GraphQLError:
     """An error for the client, whose message is shown as it is."""
     return GraphQLError(message, list(nodes), extensions={"code": code})
+
+
+def hide_type_names(errors: list[GraphQLError], schema: GraphQLSchema, sent: str) -> list[GraphQLError]:
+    """Replace the names of types in messages of graphql-core, but for those that the client has sent itself.
+
+    For where introspection is off: validation answers a wrong guess with the type it was guessed on. The names of
+    root types and built-in scalars are no secret.
+    """
+    known = set(_NAME.findall(sent)) | {type_.name for type_ in (schema.query_type, schema.mutation_type) if type_}
+    secret = {name for name, type_ in schema.type_map.items() if not is_specified_scalar_type(type_)} - known
+
+    def neutral(quoted: re.Match[str]) -> str:
+        return _NAME.sub(lambda name: HIDDEN if name[0] in secret else name[0], quoted[0])
+
+    for error in errors:
+        if isinstance(_cause(error), GraphQLError) and not _has_code(error):
+            error.message = _QUOTED.sub(neutral, error.message)
+    return errors
 
 
 def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:

@@ -44,11 +44,12 @@ def enforce_rules(schema: GraphQLSchema) -> None:
                 )
 
 
-def _root(name: str, modules: list[ModuleType]) -> type[graphene.ObjectType]:
+def _root(name: str, modules: list[ModuleType]) -> type[graphene.ObjectType] | None:
+    """None when no domain has a field of it."""
     parts = [(module, getattr(module, name)) for module in modules if hasattr(module, name)]
     fields = ((field, module) for module, part in parts for field in part._meta.fields)
     discovery.unique(f"GraphQL {name} field", fields)
-    return type(name, tuple(part for _, part in parts), {})
+    return type(name, tuple(part for _, part in parts), {}) if parts else None
 
 
 def _object_types(schema: GraphQLSchema) -> Iterator[GraphQLObjectType]:

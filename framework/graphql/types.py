@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from itertools import repeat
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol
 
 import graphene
 from django.http import HttpRequest
@@ -13,10 +13,9 @@ from graphql import GraphQLError, IntValueNode, StringValueNode, ValueNode
 
 from framework.actor import Actor
 from framework.data import keysets
+from framework.graphql.cost import cost
 from framework.graphql.loaders import Loaders
 from framework.pages import Keyset, Page
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Context(Protocol):
@@ -32,16 +31,6 @@ class Info(Protocol):
 
     @property
     def context(self) -> Context: ...
-
-
-def cost(points: int) -> Callable[[F], F]:
-    """Say what a resolver costs, in points, where it is not the usual 1 of a field that holds objects."""
-
-    def mark(resolver: F) -> F:
-        resolver.cost = points  # type: ignore[attr-defined]
-        return resolver
-
-    return mark
 
 
 class Decimal(graphene.Scalar):

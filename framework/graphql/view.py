@@ -1,8 +1,8 @@
-"""The GraphQL door over HTTP."""
+"""The view that answers GraphQL over HTTP."""
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -10,37 +10,46 @@ from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType, execute_sync
+from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationDefinitionNode, OperationType
 
 from framework import context
 from framework.actor import NOBODY, Actor, of_user
 from framework.data import replica
-from framework.graphql.documents import Document, DocumentRefused, Documents, PersistedQueries, load_allow_list
-from framework.graphql.errors import ErrorCode, format_errors, refusal
-from framework.graphql.executor import CompiledExecutionContext, DeferredExecutionContext
+from framework.graphql.documents import Document, DocumentRefused, Documents
+from framework.graphql.errors import ErrorCode, client_error, format_errors
+from framework.graphql.executor import execute
+from framework.graphql.limits import RateLimit
 from framework.graphql.loaders import Loaders
-from framework.graphql.rate import RateLimit, seconds_left
+from framework.graphql.nulls import check_nulls
+from framework.graphql.persisted import PersistedQueries, load_allow_list
 from framework.graphql.request import RESPONSE_JSON, HttpRefused, Parameters, answer_type, read, wants_page
 from framework.web.csrf import CsrfMiddleware
 
-REFUSED, ANONYMOUS = "(refused)", "(anonymous)"  # what the access line calls operations that it has no name of
+REFUSED, ANONYMOUS = "(refused)", "(anonymous)"  # names in the access line for operations without one
 
 
-@dataclass(slots=True)
 class RequestContext:
     """`info.context` of one request."""
 
-    request: HttpRequest
-    actor: Actor
-    loaders: Loaders = field(default_factory=Loaders)
+    def __init__(self, request: HttpRequest, actor: Actor) -> None:
+        self.request = request
+        self.actor = actor
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        return Loaders()
 
 
 class GraphQLView:
-    """Answers GraphQL requests over one schema, and shows GraphiQL to a browser."""
+    """Answers GraphQL requests over one schema, and shows GraphiQL to a browser.
 
-    csrf_exempt = True  # checked below, and only where a cookie speaks for the user
+    Raises ImproperlyConfigured for a schema whose arguments contradict their defaults or their declared costs.
+    """
+
+    csrf_exempt = True  # checked below, and only for requests with a cookie
 
     def __init__(self, schema: GraphQLSchema) -> None:
+        check_nulls(schema)
         allowed = settings.GRAPHQL_ALLOWED_DOCUMENTS
         self.schema = schema
         self.documents = Documents(
@@ -52,7 +61,7 @@ class GraphQLView:
             allowed=load_allow_list(allowed) if allowed else None,
         )
         self.rate = RateLimit(settings.GRAPHQL_RATE or sys.maxsize)
-        self.executor = DeferredExecutionContext if settings.GRAPHQL_EXECUTOR == "stock" else CompiledExecutionContext
+        self.compiles = settings.GRAPHQL_EXECUTOR == "compiled"
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if settings.GRAPHIQL and wants_page(request):
@@ -62,9 +71,13 @@ class GraphQLView:
         unit.transport, unit.name = "graphql", REFUSED
         try:
             media_type = answer_type(request)
+            actor = actor_of(request)
+            unit.actor = actor
+            client = actor.user_id or request.META.get("REMOTE_ADDR")
+            self._check_rate(client)
             parameters = read(request, settings.GRAPHQL_LIMITS)
             check_csrf(request)
-            result, extensions = self._run(request, parameters)
+            result, extensions = self._run(RequestContext(request, actor), parameters, client)
         except HttpRefused as refused:
             return _respond(media_type, {"errors": format_errors([refused.error])}, refused.status, refused.headers)
         except DocumentRefused as refused:
@@ -73,55 +86,57 @@ class GraphQLView:
             result, extensions = ExecutionResult(None, [error]), {}
         return _respond_result(media_type, result, extensions)
 
-    def _run(self, request: HttpRequest, parameters: Parameters) -> tuple[ExecutionResult, dict[str, Any]]:
-        document = self.documents.resolve(parameters.query, parameters.document_id, parameters.extensions)
+    def _check_rate(self, client: object) -> None:
+        """Count the request, before any work is done for it. Raises HttpRefused (429) above GRAPHQL_RATE."""
+        if not self.rate.allows(client):
+            message = f"More than {self.rate.most} requests in a minute (GRAPHQL_RATE)."
+            error = client_error(message, ErrorCode.RATE_LIMITED)
+            raise HttpRefused(429, error, **{"Retry-After": str(self.rate.seconds_left())})
+
+    def _run(
+        self, asked: RequestContext, parameters: Parameters, client: object
+    ) -> tuple[ExecutionResult, dict[str, Any]]:
+        document = self.documents.resolve(parameters.query, parameters.document_id, parameters.extensions, client)
         operation = document.operation(parameters.operation_name)
-        if request.method == "GET" and operation.operation is not OperationType.QUERY:
+        if asked.request.method == "GET" and operation.operation is not OperationType.QUERY:
             message = "GET is for queries: send a mutation by POST."
-            raise HttpRefused(405, refusal(message, ErrorCode.BAD_USER_INPUT), Allow="POST")
-        cost = document.costs.of(operation, parameters.variables)
+            raise HttpRefused(405, client_error(message, ErrorCode.BAD_USER_INPUT), Allow="POST")
+        cost = document.cost(operation, parameters.variables)
         unit = context.current()
         unit.name, unit.cost = _name(operation), cost
-        unit.read_only = operation.operation is OperationType.QUERY and replica.COOKIE not in request.COOKIES
-        asked = RequestContext(request, actor_of(request))
-        unit.actor = asked.actor
-        self._check_rate(asked)
+        unit.read_only = operation.operation is OperationType.QUERY and replica.COOKIE not in asked.request.COOKIES
         with context.within(settings.GRAPHQL_TIMEOUT - context.age()):
             result = self._execute(document, parameters, asked)
         wanted = parameters.extensions.get("cost") is True
         return result, {"cost": {"requested": cost, "limit": settings.GRAPHQL_LIMITS.cost}} if wanted else {}
 
-    def _check_rate(self, asked: RequestContext) -> None:
-        """Raises HttpRefused (429) when this user, or this address, asks too often."""
-        who = asked.actor.user_id or asked.request.META.get("REMOTE_ADDR")
-        try:
-            self.rate.check(who)
-        except GraphQLError as error:
-            raise HttpRefused(429, error, **{"Retry-After": str(seconds_left())}) from None
-
     def _execute(self, document: Document, parameters: Parameters, asked: RequestContext) -> ExecutionResult:
-        return execute_sync(
+        result = execute(
             self.schema,
             document.ast,
-            context_value=asked,
-            variable_values=dict(parameters.variables),
+            plans=document.plans if self.compiles else None,
+            context=asked,
+            variables=parameters.variables,
             operation_name=parameters.operation_name,
-            execution_context_class=self.executor,
             hide_suggestions=self.documents.hide_suggestions,
         )
+        self.documents.keep(document)
+        if result.errors:
+            self.documents.hide_types(result.errors, f"{document.text} {parameters.variables}")
+        return result
 
 
 def check_csrf(request: HttpRequest) -> None:
-    """Cookies speak for a user without the user's doing, so a POST with them needs Django's token.
+    """Require Django's token of a POST with a session or CSRF cookie: browsers send those from other sites, too.
 
-    A query by GET changes nothing, and other sites cannot read the answer. Raises HttpRefused (403).
+    A query by GET changes nothing, and other sites cannot read its answer. Raises HttpRefused (403).
     """
-    spoken_for = settings.SESSION_COOKIE_NAME in request.COOKIES or settings.CSRF_COOKIE_NAME in request.COOKIES
-    if spoken_for and request.method == "POST":
+    has_cookie = settings.SESSION_COOKIE_NAME in request.COOKIES or settings.CSRF_COOKIE_NAME in request.COOKIES
+    if has_cookie and request.method == "POST":
         reason = _Csrf(lambda _: HttpResponse()).process_view(request, HttpResponse, (), {})
         if reason:
             message = f"{reason} Query csrfToken by GET, then send it as the header X-CSRFToken."
-            raise HttpRefused(403, refusal(message, ErrorCode.FORBIDDEN))
+            raise HttpRefused(403, client_error(message, ErrorCode.FORBIDDEN))
 
 
 class _Csrf(CsrfMiddleware):
@@ -130,7 +145,7 @@ class _Csrf(CsrfMiddleware):
 
 
 def actor_of(request: HttpRequest) -> Actor:
-    """Who asks. Without a session cookie nothing is looked up."""
+    """The user of the session. Without a session cookie nothing is read from the database."""
     return of_user(request.user) if settings.SESSION_COOKIE_NAME in request.COOKIES else NOBODY
 
 

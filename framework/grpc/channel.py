@@ -3,7 +3,7 @@
 Used through the generated stubs:
 
     channel = Channel("grpc://catalog:50051", catalog_pb2.DESCRIPTOR, token="...")
-    catalog_pb2_grpc.CatalogServiceStub(channel).GetProduct(GetProductRequest(id=1))   # raises NotFound, ...
+    catalog_pb2_grpc.CatalogServiceStub(channel).GetProduct(GetProductRequest(product_id=1))   # raises NotFound, ...
 
 Each call carries the request id, the token, on whose behalf it is made, a deadline no later than the caller's own, and
 that its reads may not be old once the caller has written.

@@ -2,16 +2,19 @@
 
 A domain's `rpc.py` looks like this; a method without a rule keeps the server from starting:
 
+    serve = Server(catalog_pb2.DESCRIPTOR, "CatalogService")    # of framework.seam.server
+
     class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
-        @allow(staff)
-        def ArchiveProduct(self, request, context):
-            product = services.archive_product(self.actor, request.id, request.version)
-            return catalog_pb2.ArchiveProductResponse(product=message_of(product))
+        GetProduct = serve("GetProduct", repository.get_product, allow=service)
+
+        @allow(service)
+        def StreamProducts(self, request, context):             # what no function can answer
+            ...
 
     def register(server):
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService.as_servicer(), server)
 
-Methods refuse by raising `framework.errors`; a loop that may run long calls `framework.context.check_deadline()`.
+The actor is `self.actor`; methods refuse by raising `framework.errors`; a loop that may run long calls `framework.context.check_deadline()`.
 Between two messages of a stream the connection goes back to the pool, unless a transaction is open: a cursor that
 spans messages needs `atomic()`.
 """

@@ -118,14 +118,14 @@ def _queue() -> Iterator[Gauge]:
 
     state = queue_state()
     rows = Gauge("queue_rows", "Rows of the queue's table, each in one state.", labels=("state",))
-    for name in ("due", "later", "carried", "silent", "running", "parked"):
+    for name in ("due", "scheduled", "published", "stalled", "running", "failed"):
         rows.add_metric((name,), getattr(state, name))
     yield rows
     yield Gauge("queue_oldest_due_seconds", "How long the oldest due row has waited for the relay.", state.oldest_due)
 
 
 def _heartbeats() -> Iterator[Gauge]:
-    from framework.queue.state import heartbeat_ages
+    from framework.queue.liveness import heartbeat_ages
 
     ages = Gauge("heartbeat_age_seconds", "Since the part showed that it works.", labels=("part",))
     for part, age in heartbeat_ages().items():
@@ -137,7 +137,7 @@ def _heartbeats() -> Iterator[Gauge]:
 
 def _replica_age() -> float:
     """Seconds since the newest heartbeat that has come through to the replica; endless while it does not answer."""
-    from framework.queue.state import heartbeat_ages
+    from framework.queue.liveness import heartbeat_ages
 
     try:
         return min(heartbeat_ages(replica.ALIAS).values(), default=math.inf)
@@ -147,6 +147,8 @@ def _replica_age() -> float:
 
 
 def _broker() -> Gauge:
+    found = Gauge("broker_messages", "Messages at the broker that no worker has taken.", labels=("queue",))
     with closing(broker.connect()) as asked:
-        length = asked.waiting(current_app.conf.task_default_queue)
-    return Gauge("broker_messages", "Messages at the broker that no worker has taken.", float(length))
+        for queue in broker.queues(current_app.conf.task_default_queue):
+            found.add_metric((queue.name,), asked.waiting(queue.name))
+    return found

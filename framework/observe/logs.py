@@ -52,8 +52,12 @@ _QUIETER = {
 }
 
 
-def configure(log_format: str, level: str) -> None:
-    """Send structlog and the standard library's loggers through one formatter to standard error."""
+def configure(log_format: str, level: str, *, sql: bool = False) -> None:
+    """Send structlog and the standard library's loggers through one formatter to standard error.
+
+    With `sql`, Django also logs each statement, which it does under DEBUG only.
+    """
+    levels = _QUIETER | ({"django.db.backends": "DEBUG"} if sql else {})
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -79,7 +83,7 @@ def configure(log_format: str, level: str) -> None:
             },
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {name: {"level": level} for name, level in _QUIETER.items()},
+            "loggers": {name: {"level": level} for name, level in levels.items()},
         }
     )
 

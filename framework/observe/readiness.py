@@ -111,7 +111,7 @@ def _check_redis() -> None:
 
 
 def _silent() -> list[str]:
-    from framework.queue.state import heartbeat_ages  # models, which this module is imported before
+    from framework.queue.liveness import heartbeat_ages  # models, which this module is imported before
 
     ages = heartbeat_ages()
     return [f"{part} is silent" for part, limit in SILENCE.items() if ages.get(part, limit + 1) > limit]

@@ -1,41 +1,40 @@
-"""What staff sees of background work: the heartbeat, what is queued, and what was given up."""
+"""Background work in the admin: heartbeats, queued tasks, and failed tasks to retry or drop."""
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from framework.admin.base import ReadOnlyAdmin
-from framework.queue import models
-from framework.queue import table as queue
+from framework.queue import models, table
 
 
-class ParkedFilter(admin.SimpleListFilter):
+class FailedFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[str, str]]:
-        return [("parked", "Given up"), ("waiting", "Waiting")]
+        return [("failed", "Failed"), ("pending", "Pending")]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> QuerySet[models.QueuedTask]:
-        return rows if self.value() is None else rows.filter(parked_at__isnull=self.value() == "waiting")
+        return rows if self.value() is None else rows.filter(failed_at__isnull=self.value() == "pending")
 
 
 @admin.register(models.QueuedTask)
 class QueuedTaskAdmin(ReadOnlyAdmin):
-    list_display = ("task", "task_id", "queued_at", "due_at", "retries", "starts", "parked_at")
-    list_filter = (ParkedFilter, "task")
+    list_display = ("task", "task_id", "queued_at", "due_at", "priority", "retries", "starts", "failed_at")
+    list_filter = (FailedFilter, "task")
     search_fields = ("task", "task_id")
     ordering = ("-queued_at",)
     actions = ("retry", "drop")
 
-    @admin.action(description="Try the selected tasks that were given up again")
+    @admin.action(description="Retry the selected failed tasks")
     def retry(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> None:
-        count = queue.unpark(list(rows.values_list("task_id", flat=True)))
-        self.message_user(request, f"{count} will be tried again.")
+        count = table.retry(list(rows.values_list("task_id", flat=True)))
+        self.message_user(request, f"{count} will be retried.")
 
-    @admin.action(description="Drop the selected tasks that were given up")
+    @admin.action(description="Drop the selected failed tasks")
     def drop(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> None:
-        count = queue.drop(list(rows.values_list("task_id", flat=True)))
+        count = table.drop(list(rows.values_list("task_id", flat=True)))
         self.message_user(request, f"{count} dropped.")
 
 

@@ -1,6 +1,6 @@
-"""The broker, where Celery does not help: whether it still has what it was given, and how much waits in it.
+"""What Celery does not tell of the broker: whether it was wiped, and how many messages wait in it.
 
-It carries a mark, which is lost with whatever else it held.
+The relay leaves a mark in the broker, which is lost together with the messages.
 """
 
 from collections.abc import Iterator
@@ -9,38 +9,49 @@ from typing import Any, Protocol
 
 from amqp.exceptions import AMQPError, NotFound
 from django.conf import settings
-from kombu import Connection
+from kombu import Connection, Exchange, Queue
 from kombu.exceptions import OperationalError
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 MARK = f"{settings.PROJECT_SLUG}:relay"
-DOWN = (OperationalError, RedisError, AMQPError, OSError)  # what clients raise of a broker that does not answer
+DOWN = (OperationalError, RedisError, AMQPError, OSError)  # raised by clients when the broker does not answer
 
 
 class Broker(Protocol):
-    """Its methods raise one of DOWN, and connect anew the next time."""
+    """Its methods raise one of DOWN while the broker is away, and connect again on the next call."""
 
     def is_marked(self) -> bool:
-        """Whether it is the one that was marked, and has not been wiped since."""
+        """Whether this broker was marked and has not been wiped since."""
 
     def mark(self) -> None:
-        """Say that it has all that it was given, from now on."""
+        """Leave the mark: from now on the broker counts as having all messages that it was given."""
 
     def waiting(self, queue: str) -> int:
-        """How many messages no worker has taken."""
+        """How many messages of the queue no worker has taken."""
 
     def close(self) -> None: ...
 
 
+def queue_name(default_queue: str, priority: int) -> str:
+    """The broker's queue for tasks of this priority."""
+    return f"{default_queue}-bulk" if priority else default_queue
+
+
+def queues(default_queue: str) -> list[Queue]:
+    """The queues that a worker reads, the most urgent first."""
+    names = [queue_name(default_queue, priority) for priority in (0, 1)]
+    return [Queue(name, Exchange(name), routing_key=name) for name in names]
+
+
 def connect() -> Broker:
-    """The broker of the settings; it is spoken to when there is something to say."""
+    """The broker of the settings. Nothing is sent before the first call of a method."""
     url = settings.CELERY_BROKER_URL
     return RabbitMQ(url) if url.startswith("amqp") else OnRedis(url)
 
 
 class OnRedis:
-    """Redis may forget the last second when it restarts, so the mark says which server it is of."""
+    """Redis may lose its last second of writes in a restart, so the mark names the server's run."""
 
     def __init__(self, url: str) -> None:
         timeout = settings.REDIS_TIMEOUT
@@ -63,12 +74,12 @@ class OnRedis:
     def _server(self) -> str:
         try:
             return str(self._client.info("server")["run_id"])
-        except ResponseError:  # not everybody may ask; that it was wiped can be told without
+        except ResponseError:  # INFO may be forbidden; a wiped broker is noticed without it
             return "unknown"
 
 
 class RabbitMQ:
-    """Its queues and messages are durable, and it confirms each message: a restart loses none. The mark is a queue."""
+    """Queues and messages are durable and each message is confirmed, so a restart loses none. The mark is a queue."""
 
     def __init__(self, url: str) -> None:
         self._connection = Connection(
@@ -95,7 +106,7 @@ class RabbitMQ:
 
     @contextmanager
     def _channel(self) -> Iterator[Any]:
-        """A channel of its own for each question: RabbitMQ closes it when the answer is no."""
+        """A new channel for each call, as RabbitMQ closes it when the queue does not exist."""
         self._connection.connect()
         with self._connection.channel() as channel:
             yield channel

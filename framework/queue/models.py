@@ -3,10 +3,10 @@ from django.utils import timezone
 
 
 class QueuedTask(models.Model):
-    """A task that is not done yet. The broker carries it; this row is the truth.
+    """A task that is not done yet. Broker messages only announce it; this row decides whether and when it runs.
 
-    The relay publishes it when it is due, and again when nothing was heard of it; the worker deletes it together
-    with the task's effect. So nothing is lost when a broker, a worker or the relay dies.
+    The relay publishes the row when it is due, and again when no worker begins it. The worker deletes the row in the
+    transaction of the task's effect, so a broker, worker or relay that dies loses nothing.
     """
 
     task_id = models.CharField(max_length=64)
@@ -16,20 +16,25 @@ class QueuedTask(models.Model):
     headers = models.JSONField(default=dict, blank=True)
     queued_at = models.DateTimeField(default=timezone.now)
     due_at = models.DateTimeField(default=timezone.now, help_text="When the relay publishes it (again).")
-    published = models.IntegerField(default=0, help_text="How often it was given to the broker since its last try.")
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="After this it is dropped instead of begun.")
+    priority = models.SmallIntegerField(default=0, help_text="0 before 1 (bulk); each has a queue at the broker.")
+    published_at = models.DateTimeField(null=True, blank=True, help_text="When it was last published.")
+    times_published = models.IntegerField(default=0, help_text="How often it was published since a worker began it.")
     starts = models.IntegerField(default=0, help_text="How often a worker began it since it last failed cleanly.")
     retries = models.IntegerField(default=0, help_text="How often it failed and was tried again.")
-    runs_until = models.DateTimeField(
-        null=True, blank=True, help_text="A worker runs it, and is alive as long as it moves this on."
+    leased_until = models.DateTimeField(
+        null=True, blank=True, help_text="A worker runs it, and renews this lease while it is alive."
     )
-    parked_at = models.DateTimeField(null=True, blank=True, help_text="When it was given up.")
+    failed_at = models.DateTimeField(null=True, blank=True, help_text="When it failed for good.")
     error = models.TextField(blank=True)
 
     class Meta:
         # Few and narrow: each step of a task's life writes them all anew.
         constraints = [models.UniqueConstraint(fields=["task_id"], name="queue_queuedtask_task_id")]
         indexes = [
-            models.Index(fields=["due_at"], name="queue_queuedtask_due", condition=models.Q(parked_at=None)),
+            models.Index(
+                fields=["priority", "due_at"], name="queue_queuedtask_due", condition=models.Q(failed_at=None)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -47,11 +52,11 @@ class Heartbeat(models.Model):
 
 
 class DeclaredSchedule(models.Model):
-    """What the code last said of a periodic task: an edit by staff can be told from a change in the code."""
+    """A periodic task as the code last declared it, so that a staff edit can be told from a change in the code."""
 
     name = models.CharField(max_length=200, unique=True)
     declaration = models.JSONField()
-    edited = models.BooleanField(default=False, help_text="Staff changed it in the admin; the code no longer does.")
+    edited = models.BooleanField(default=False, help_text="Staff changed it in the admin: the code is ignored.")
 
     def __str__(self) -> str:
         return self.name

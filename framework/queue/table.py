@@ -1,36 +1,30 @@
-"""The queue's table: what is still to be done, and what became of it.
+"""The queue's table: which tasks are still to be done, and who may run them.
 
-Every moment here is the database's, so the clocks of the hosts need not agree.
+All times are the database's, so the clocks of the hosts need not agree. A row that another transaction has locked is
+being written by the worker that runs it, so nothing here waits long for such a row: it is passed over.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
-from django.db import transaction
-from django.db.models import Case, F, Q, Value, When
-from django.db.models.expressions import Combinable
+import structlog
+from django.db import connection, transaction
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.expressions import Combinable, RawSQL
 from django.db.models.functions import Now
 
 from framework.queue.models import QueuedTask
 
-BATCH = 100
-MAX_STARTS = 3  # a task whose worker died this often is parked
-CLAIM = timedelta(seconds=10)  # for publishing one batch
-RUN = timedelta(seconds=30)  # a running task that was not heard of for so long is taken for dead
-SILENCE = timedelta(minutes=10)  # then a published task that did not start is published again, and later each time
-MAX_DOUBLINGS = 3
-UNKNOWN = 3  # times published, until a task that the workers do not know is parked: a release takes a while
+NORMAL, BULK = PRIORITIES = (0, 1)  # the lower one first; each has a queue of its own at the broker
+MAX_STARTS = 3  # a task that was begun this often without an end fails for good
+LEASE = timedelta(seconds=30)  # a worker that has not renewed its lease for so long counts as dead
+PAUSE = timedelta(seconds=30)  # before a task that a worker did not know is published again
+LOCK_TRIES, LOCK_PAUSE = 5, 0.05  # tries, and seconds between two, to write a row that is locked
+MAX_UNKNOWN = 60  # times published until a task that no worker knows fails for good: a release takes a while
 
-
-class Message(NamedTuple):
-    task_id: str
-    task: str
-    args: list[Any]
-    kwargs: dict[str, Any]
-    headers: dict[str, Any]
-    retries: int
-    claimed_until: datetime  # tells this claim from what others do with the row meanwhile
+log = structlog.get_logger("queue")
 
 
 def enqueue(
@@ -39,7 +33,9 @@ def enqueue(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     headers: Mapping[str, Any],
-    due: datetime | timedelta,
+    due: datetime | timedelta = timedelta(),
+    expires: datetime | timedelta | None = None,
+    priority: int = NORMAL,
 ) -> None:
     """Put a task into the queue as part of the caller's transaction. Arguments are ids and plain JSON values."""
     QueuedTask.objects.create(
@@ -49,113 +45,126 @@ def enqueue(
         kwargs=dict(kwargs),
         headers=dict(headers),
         queued_at=Now(),
-        due_at=_moment(due),
+        due_at=moment(due),
+        expires_at=None if expires is None else moment(expires),
+        priority=priority,
     )
-
-
-def claim_due() -> list[Message]:
-    """Take what is due for publishing, for the length of CLAIM; several relays never take the same.
-
-    A relay that dies with its batch costs that long, no more.
-    """
-    due = QueuedTask.objects.filter(parked_at=None, due_at__lte=Now()).order_by("due_at")
-    if not due.exists():  # spares SQLite a write lock each time
-        return []
-    with transaction.atomic():
-        rows = list(due.select_for_update(skip_locked=True).annotate(now=Now())[:BATCH])
-        if not rows:
-            return []
-        until = rows[0].now + CLAIM
-        QueuedTask.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=until)
-    return [Message(row.task_id, row.task, row.args, row.kwargs, row.headers, row.retries, until) for row in rows]
-
-
-def mark_published(messages: Sequence[Message]) -> None:
-    """The broker has them: publish again only after SILENCE, doubled with each time."""
-    later = Case(
-        *(When(published=times, then=_moment(SILENCE * 2**times)) for times in range(MAX_DOUBLINGS)),
-        default=_moment(SILENCE * 2**MAX_DOUBLINGS),
-    )
-    _claimed(messages).update(due_at=later, published=F("published") + 1)
-
-
-def give_back(messages: Sequence[Message]) -> None:
-    """The broker did not take them: they are due again."""
-    _claimed(messages).update(due_at=Now())
-
-
-def publish_again() -> int:
-    """The broker may have lost what it was given: all that has not started is due; returns how many."""
-    waiting = QueuedTask.objects.filter(parked_at=None, runs_until=None, published__gt=0)
-    return waiting.update(due_at=Now(), published=0)
 
 
 def begin(task_id: str, retries: int) -> bool:
-    """A worker starts the task, unless it must not.
+    """A worker starts the task and gets a lease on it; False when it must not run.
 
-    It must not when the task is done, parked, running elsewhere, waiting for a later try than this message is of,
-    or has killed its worker too often (it is parked then).
+    It must not run when it is done, failed, expired, running elsewhere, or waiting for a later try than this
+    message's. A task whose worker died too often fails for good here.
     """
-    free = Q(runs_until=None) | Q(runs_until__lte=Now())
-    row = QueuedTask.objects.filter(free, task_id=task_id, parked_at=None, retries=retries)
-    until = _moment(RUN)
-    if row.filter(starts__lt=MAX_STARTS).update(starts=F("starts") + 1, runs_until=until, due_at=until):
+    row = QueuedTask.objects.filter(free(), task_id=task_id, failed_at=None, retries=retries)
+    runnable = row.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), starts__lt=MAX_STARTS)
+    until = moment(LEASE)
+    lease = {"starts": F("starts") + 1, "times_published": 0, "leased_until": until, "due_at": until}
+    if _write(task_id, runnable, lambda rows: rows.update(**lease)):
         return True
     if row.exists():
-        park(task_id, f"The worker died, or the task ran out of time, in each of {MAX_STARTS} tries.")
+        _give_up(task_id, row)
     return False
 
 
-def keep(task_id: str) -> bool:
-    """The task is still running. False when it does not run any more, as far as the table knows."""
-    row = QueuedTask.objects.filter(task_id=task_id, runs_until__isnull=False)
-    return bool(row.update(runs_until=_moment(RUN), due_at=_moment(RUN)))
+def _give_up(task_id: str, row: QuerySet[QueuedTask]) -> None:
+    error = f"The worker died, or the task exceeded its time limit, in each of {MAX_STARTS} starts."
+    if not _unlocked(task_id, row.filter(starts__gte=MAX_STARTS)).update(failed_at=Now(), error=error):
+        expired, _ = _unlocked(task_id, row.filter(expires_at__lte=Now())).delete()
+        log.info("not begun", task_id=task_id, expired=bool(expired))
+
+
+def renew_leases(task_ids: Sequence[str]) -> None:
+    """The tasks are still running here."""
+    until = moment(LEASE)
+    with transaction.atomic():
+        running = QueuedTask.objects.filter(task_id__in=task_ids, leased_until__isnull=False)
+        update_unlocked(running, leased_until=until, due_at=until)
+
+
+def interrupt(task_id: str) -> None:
+    """A shutdown ended the running task: it is due at once, and the start does not count."""
+    row = QueuedTask.objects.filter(task_id=task_id, leased_until__isnull=False)
+    row.update(leased_until=None, due_at=Now(), starts=F("starts") - 1)
 
 
 def finish(task_id: str) -> bool:
-    """The task is done. False when it was done already (by a second delivery)."""
-    deleted, _ = QueuedTask.objects.filter(task_id=task_id).delete()
-    return bool(deleted)
+    """The task is done. False when another delivery has done it, or is about to in a transaction of its own."""
+    return _write(task_id, QueuedTask.objects.filter(task_id=task_id), lambda rows: rows.delete()[0])
 
 
-def reschedule(task_id: str, retries: int, due: datetime | timedelta) -> bool:
-    """The task failed and is tried again later. False when it was done, parked or rescheduled meanwhile."""
-    row = QueuedTask.objects.filter(task_id=task_id, parked_at=None, retries__lt=retries)
-    return bool(row.update(due_at=_moment(due), retries=retries, starts=0, published=0, runs_until=None))
+def reschedule(
+    task_id: str, retries: int, due: datetime | timedelta, args: Sequence[Any] = (), kwargs: Mapping[str, Any] = {}
+) -> bool:
+    """The task failed and is tried again later, with these arguments. False when it was done or rescheduled before."""
+    row = QueuedTask.objects.filter(task_id=task_id, failed_at=None, retries__lt=retries)
+    again = {"args": list(args), "kwargs": dict(kwargs), "retries": retries, "due_at": moment(due)}
+    return _write(task_id, row, lambda rows: rows.update(**again, starts=0, times_published=0, leased_until=None))
 
 
-def park(task_id: str, error: str) -> bool:
-    """Give the task up until somebody looks at it; it holds up nothing. False when it is done."""
+def fail(task_id: str, error: str) -> bool:
+    """The task failed for good: it waits for staff to retry or drop it. False when it is done."""
     row = QueuedTask.objects.filter(task_id=task_id)
-    return bool(row.update(parked_at=Now(), error=error.replace("\0", ""), runs_until=None))
+    failed = {"failed_at": Now(), "error": error.replace("\0", ""), "leased_until": None}
+    return _write(task_id, row, lambda rows: rows.update(**failed))
 
 
-def park_unknown(task_id: str) -> bool:
-    """A worker does not know the task: park it once it has been published so often that no release is under way."""
-    unknown = QueuedTask.objects.filter(task_id=task_id, published__gte=UNKNOWN).exists()
-    return unknown and park(task_id, "No worker knows this task: it was renamed, removed, or never deployed.")
+def postpone_unknown(task_id: str) -> None:
+    """A worker does not know the task: ask another after PAUSE. It fails for good after MAX_UNKNOWN workers."""
+    row = QueuedTask.objects.filter(task_id=task_id, failed_at=None, leased_until=None)
+    if not row.filter(times_published__lt=MAX_UNKNOWN).update(due_at=moment(PAUSE)) and row.exists():
+        fail(task_id, "No worker knows this task: it was renamed, removed, or never deployed.")
 
 
-def unpark(task_ids: Sequence[str]) -> int:
-    """Try parked tasks again from the start; returns how many."""
-    return QueuedTask.objects.filter(task_id__in=task_ids, parked_at__isnull=False).update(
-        parked_at=None, due_at=Now(), starts=0, retries=0, published=0, runs_until=None
+def retry(task_ids: Sequence[str]) -> int:
+    """Make failed tasks due again, as if they had never been tried; returns how many."""
+    return QueuedTask.objects.filter(task_id__in=task_ids, failed_at__isnull=False).update(
+        failed_at=None, due_at=Now(), starts=0, retries=0, times_published=0, leased_until=None
     )
 
 
 def drop(task_ids: Sequence[str]) -> int:
-    """Delete parked tasks for good; returns how many."""
-    deleted, _ = QueuedTask.objects.filter(task_id__in=task_ids, parked_at__isnull=False).delete()
+    """Delete failed tasks; returns how many."""
+    deleted, _ = QueuedTask.objects.filter(task_id__in=task_ids, failed_at__isnull=False).delete()
     return deleted
 
 
-def _claimed(messages: Sequence[Message]) -> Any:
-    """Those of one claim that nobody has touched since: a task may have run, or failed, before the relay says so."""
-    untouched = Q(due_at=messages[0].claimed_until) if messages else Q(pk__in=[])
-    return QueuedTask.objects.filter(untouched, task_id__in=[message.task_id for message in messages])
+def free() -> Q:
+    """Rows that no living worker runs."""
+    return Q(leased_until=None) | Q(leased_until__lte=Now())
 
 
-def _moment(due: datetime | timedelta) -> datetime | Combinable:
+def _write(task_id: str, row: QuerySet[QueuedTask], write: Callable[[QuerySet[QueuedTask]], int]) -> bool:
+    """Write the task's row, if it is in `row`. False also when another transaction keeps it locked.
+
+    The relay and lease renewals lock a row for milliseconds, which is waited for; a longer lock is another delivery's,
+    which is writing the task's effect.
+    """
+    for _ in range(LOCK_TRIES):
+        if write(_unlocked(task_id, row)):
+            return True
+        if not row.exists():
+            return False
+        time.sleep(LOCK_PAUSE)
+    return False
+
+
+def _unlocked(task_id: str, row: QuerySet[QueuedTask]) -> QuerySet[QueuedTask]:
+    """The row, unless another transaction has locked it. (Django's select_for_update would need a transaction.)"""
+    lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
+    pk = RawSQL(f"SELECT id FROM queue_queuedtask WHERE task_id = %s {lock}", [task_id])  # noqa: S608, S611
+    return row.filter(pk=pk)
+
+
+def update_unlocked(rows: QuerySet[QueuedTask], **values: Any) -> int:
+    """Update the rows that no other transaction has locked; to be called in a transaction. Returns how many."""
+    unlocked = rows.select_for_update(skip_locked=True).values("pk")
+    return QueuedTask.objects.filter(pk__in=unlocked).update(**values)
+
+
+def moment(due: datetime | timedelta) -> datetime | Combinable:
+    """A time as it is; a timedelta from now, by the database's clock."""
     if isinstance(due, timedelta):
         return Now() + Value(due) if due else Now()
     return due

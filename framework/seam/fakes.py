@@ -1,23 +1,37 @@
-"""What the domains' fakes share: ids, and pages of what lies in memory. No Django."""
+"""What the domains' fakes share: ids, pages of entities in memory, and the types that go with them. Needs no Django."""
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Hashable, Iterable
 from itertools import count
+from types import ModuleType
 from typing import Any, TypeVar
 
 from framework.pages import Keyset, Page, bad_token, check_size
 
 IDS = count(1 << 58)  # as large as real ones, which no float holds
 
+K = TypeVar("K", bound=Hashable)
 T = TypeVar("T", bound=tuple[Any, ...])
 
 
-class Pages:
-    """Pages of entities, with tokens that are good for one list."""
+class Fake:
+    """A domain in memory: the methods are the functions of its `public.py`, other attributes its entities."""
 
-    def __init__(self) -> None:
-        self._tokens: dict[str, tuple[Keyset, int]] = {}  # and the id of the last row that was seen
+    def __init__(self, entities: ModuleType) -> None:
+        self._entities = entities
+        self._lock = threading.RLock()
+        self._tokens: dict[str, tuple[Keyset, int]] = {}  # each of one list, with the id of the last row seen
 
-    def fetch(self, entities: Iterable[T], keyset: Keyset, *, first: int, after: str) -> Page[T]:
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # before __init__, as when unpickling
+            raise AttributeError(name)
+        return getattr(self._entities, name)
+
+    def _put(self, table: dict[K, T], key: K, row: T) -> T:
+        table[key] = row
+        return row
+
+    def _page(self, entities: Iterable[T], keyset: Keyset, *, first: int, after: str) -> Page[T]:
         """`first` entities of the list after the token.
 
         Raises InvalidArgument for a page size or token that cannot be used.

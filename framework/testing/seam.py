@@ -1,13 +1,13 @@
-"""For tests of a domain's contract: its functions, reached in each way in which other domains may reach them.
+"""For tests of a domain's contract: its functions, called in each way in which other domains may call them.
 
-    with reached("apps.catalog", way) as catalog:      # way: one of WAYS
+    with via("apps.catalog", way) as catalog:      # one of WAYS: "direct" or "served"
         product = catalog.get_product(7)
 
-Each result is checked against the function's annotation, so that nothing but what they say crosses the seam.
+Each result is checked against the function's annotation, so that only declared types cross the seam.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -18,17 +18,15 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 from unittest.mock import patch
 
 import grpc
-from django.db import connection, connections
-from django_grpc_framework.signals import grpc_request_finished, grpc_request_started
 
 from framework.grpc.auth import Authenticator
 from framework.grpc.channel import Channel
 from framework.grpc.interceptors import Chain
 from framework.grpc.tokens import parse_tokens
 from framework.seam import remote
-from framework.testing.grpc import LocalChannel, serving
+from framework.testing.grpc import serving_in_transaction
 
-WAYS = ("direct", "encoded", "served")
+WAYS = ("direct", "served")
 CALLER = "monolith"
 TOKEN = "contract-token-0123456789"  # noqa: S105 - of tests only
 
@@ -48,38 +46,34 @@ class Functions:
 
 
 @contextmanager
-def reached(package: str, way: str) -> Iterator[Functions]:
-    """The functions of a domain that is installed here.
+def via(package: str, way: str) -> Iterator[Functions]:
+    """The functions of a domain that is installed in this process.
 
-    "direct" calls them; "encoded" goes through both ends of the wire, without a network; "served" over a port. All
-    work in the test's own transaction.
+    "direct" calls `public`; "served" calls `client`, which reaches a gRPC server on a port. Both work in the test's
+    own transaction.
     """
     if way == "direct":
         yield Functions(import_module(f"{package}.public"))
         return
-    domain = package.rpartition(".")[2]
     register = import_module(f"{package}.rpc").register
     chain = Chain(Authenticator(parse_tokens(f"{CALLER}:{TOKEN}:*+assert.staff+assert.unchecked")), default_deadline=30)
-    with patch.object(connection, "close_if_unusable_or_obsolete", lambda: None), ExitStack() as stack:
-        if way == "encoded":
-            stack.enter_context(_channel(domain, "grpc://nowhere:1", lambda: LocalChannel(register, chain)))
-        else:
-            stack.enter_context(_connection_for_all_threads())
-            address = stack.enter_context(serving(register, chain, threads=1))
-            stack.enter_context(_channel(domain, f"grpc://{address}"))
+    with (
+        serving_in_transaction(register, chain) as address,
+        _channel(package.rpartition(".")[2], f"grpc://{address}"),
+    ):
         yield Functions(import_module(f"{package}.client"))
 
 
 @contextmanager
-def _channel(domain: str, url: str, connect: Callable[[], grpc.Channel] | None = None) -> Iterator[None]:
-    """Have the domain's client call this server."""
+def _channel(domain: str, url: str) -> Iterator[None]:
+    """Have the domain's client call the server at this URL."""
     channels: list[Channel] = []
     stub_of_others = remote.stub
 
     def stub(name: str, contract: Any, kind: Callable[[grpc.Channel], Any]) -> Any:
         if name != domain:
             return stub_of_others(name, contract, kind)
-        channels.append(Channel(url, contract, token=TOKEN, connect=connect))
+        channels.append(Channel(url, contract, token=TOKEN))
         return kind(channels[-1])
 
     with patch.object(remote, "stub", stub):
@@ -88,28 +82,6 @@ def _channel(domain: str, url: str, connect: Callable[[], grpc.Channel] | None =
         finally:
             for channel in channels:
                 channel.close()
-
-
-@contextmanager
-def _connection_for_all_threads() -> Iterator[None]:
-    """The server's thread works in the test's transaction, while the test waits for it."""
-    shared = connections["default"]
-
-    def enter(**_: Any) -> None:
-        connections["default"] = shared
-
-    def leave(**_: Any) -> None:
-        del connections["default"]
-
-    grpc_request_started.connect(enter)
-    grpc_request_finished.connect(leave)
-    shared.inc_thread_sharing()
-    try:
-        yield
-    finally:
-        shared.dec_thread_sharing()
-        grpc_request_started.disconnect(enter)
-        grpc_request_finished.disconnect(leave)
 
 
 def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -127,7 +99,7 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
 def is_value(hint: Any) -> bool:
     """Whether all of this type can cross the seam: plain values, enums, named tuples, and collections of those."""
     origin, args = get_origin(hint) or hint, get_args(hint)
-    if origin in (Union, UnionType, tuple, *_SEQUENCES, *_MAPPINGS):
+    if origin in (Union, UnionType, tuple, frozenset, *_SEQUENCES, *_MAPPINGS):
         return bool(args) and all(arg is Ellipsis or is_value(arg) for arg in args)
     if _is_entity(origin):
         return all(map(is_value, get_type_hints(origin).values())) and all(map(is_value, args))

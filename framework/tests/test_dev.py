@@ -42,7 +42,7 @@ def test_demo_data_is_loaded_once(settings):
     users = list(get_user_model().objects.order_by("id"))
     call_command("seed")
 
-    assert len(users) == 2
+    assert len(users) == 1
     assert list(get_user_model().objects.order_by("id")) == users
 
 

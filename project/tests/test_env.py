@@ -148,3 +148,37 @@ def test_mail_settings_come_from_one_url():
     assert found["EMAIL_HOST_USER"] == "user@a"
     assert found["EMAIL_HOST_PASSWORD"] == "p/w"
     assert (found["EMAIL_PORT"], found["EMAIL_USE_SSL"], found["EMAIL_USE_TLS"]) == (465, True, False)
+
+
+def test_statements_are_logged_in_development_only(environ):
+    environ(DEBUG="1", LOG_SQL="1")
+    assert env.load(Env).log_sql is True
+
+    environ(**PRODUCTION)
+    assert problems() == ["LOG_SQL='1': must be off unless DEBUG=1: statements hold personal data"]
+
+
+def test_a_misspelled_variable_is_named_with_the_nearest_that_exists(lines):
+    environ = {"GRAPHQL_EXECUTR": "stock", "GRAPHQL_EXECUTOR": "stock", "HOSTNAME": "a", "OTHER_URLS": ""}
+
+    env.warn_of_misspelled(Env, environ, BASE_DIR / "apps")
+
+    (line,) = lines("environment variable is not read")
+    assert (line["variable"], line["did_you_mean"]) == ("GRAPHQL_EXECUTR", "GRAPHQL_EXECUTOR")
+
+
+def test_a_misspelled_url_of_a_domain_is_named(lines, tmp_path):
+    (tmp_path / "billing").mkdir()
+    (tmp_path / "billing" / "public.py").touch()
+
+    env.warn_of_misspelled(Env, {"BILING_URL": "grpc://h:1", "BILLING_URL": "grpc://h:1"}, tmp_path)
+
+    (line,) = lines("environment variable is not read")
+    assert (line["variable"], line["did_you_mean"]) == ("BILING_URL", "BILLING_URL")
+
+
+def test_a_data_folder_that_cannot_be_made_is_refused_with_its_path(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(ImproperlyConfigured, match=r"DATA_DIR=.*/file/var: cannot be made \(Not a dir"):
+        env.make_data_dir(tmp_path / "file" / "var")

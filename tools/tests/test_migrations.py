@@ -15,7 +15,7 @@ from django.db import OperationalError, connection, connections
 from framework.management.commands import migrate
 from tools import git_release as releases
 from tools.management.commands import migrations_check
-from tools.management.commands.migrations_check import Sent, problems_of
+from tools.management.commands.migrations_check import Sent, changes_in, problems_of
 
 # Tests of the release before that use the tables of all domains, in a few seconds.
 OF_THE_RELEASE_BEFORE = ("apps/orders/tests/test_tasks.py", "framework/queue/tests/test_queue.py")
@@ -57,6 +57,11 @@ def test_the_release_before_works_on_the_schema_of_this_one(tmp_path):
         ('ALTER TABLE "t" ADD COLUMN "c" integer NOT NULL', ["NOT_NULL", "adding-required-field"]),
         ('CREATE INDEX "i" ON "t" ("c")', ["require-concurrent-index-creation"]),
         ('ALTER TABLE "t" ALTER COLUMN "c" TYPE bigint', ["ALTER_COLUMN", "changing-column-type"]),
+        ('UPDATE "t" SET "c" = 1', ["FULL_TABLE"]),
+        ("UPDATE t SET c = (SELECT d FROM u WHERE u.id = t.id), e = 'x WHERE y'", ["FULL_TABLE"]),
+        ("WITH u AS (SELECT 1 WHERE true) UPDATE t SET c = 1", ["FULL_TABLE"]),
+        ("DELETE FROM t", ["FULL_TABLE"]),
+        ("LOCK TABLE t IN EXCLUSIVE MODE", ["LOCK"]),
     ],
 )
 def test_what_breaks_or_blocks_the_release_before_is_named(sql, named):
@@ -71,11 +76,26 @@ def test_what_breaks_or_blocks_the_release_before_is_named(sql, named):
         (True, 'ALTER TABLE "t" ADD COLUMN "c" timestamp with time zone NULL'),
         (True, """ALTER TABLE "t" ADD COLUMN "c" varchar(10) DEFAULT 'a' NOT NULL"""),
         (True, 'CREATE TABLE "t" ("id" bigint NOT NULL PRIMARY KEY, "name" varchar(10) NOT NULL UNIQUE)'),
+        (False, 'UPDATE "t" SET "c" = NULL WHERE ("t"."id" >= NULL AND "t"."id" < NULL)'),
         (False, 'CREATE INDEX CONCURRENTLY IF NOT EXISTS "i" ON "t" ("c")'),
     ],
 )
 def test_what_may_be_done_while_others_work_passes(atomic, sql):
     assert problems_of(Sent(atomic, [sql])) == []
+
+
+def test_of_a_script_each_statement_is_looked_at():
+    script = "-- first\nSELECT 1; /* then */ LOCK TABLE t;\nUPDATE t SET c = 'a;b';"
+
+    assert changes_in(script) == ["LOCK TABLE t;", "UPDATE t SET c = 'a;b';"]
+
+
+def test_a_data_migration_is_no_syntax_error():
+    """As the ORM sends it: with placeholders."""
+    (statement,) = changes_in('UPDATE "t" SET "c" = %s, "d" = \'5%%\' WHERE "t"."id" IN (%s, %s)', ("x", 1, 2))
+
+    assert statement == """UPDATE "t" SET "c" = NULL, "d" = '5%' WHERE "t"."id" IN (NULL, NULL)"""
+    assert problems_of(Sent(True, [statement])) == []
 
 
 def test_what_is_accepted_exists():

@@ -1,11 +1,11 @@
-"""Moving a domain out: the command that says how. The example's tests do it: apps/orders/tests/test_split.py."""
+"""Moving a domain out: the command that says how. The example's tests do it: tools/tests/test_split_session.py."""
 
 import io
-import re
 
 import pytest
 from django.conf import settings
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 
 from framework import discovery, env
 from project.env import Env
@@ -26,7 +26,7 @@ def test_the_checklist_names_all_that_moves(domain):
     move = split.plan(domain)
     text = printed(domain)
 
-    assert len(move.tables) > 2
+    assert move.tables
     assert all(f"table {table}: {rows} rows" in text for table, rows in move.tables.items())
     assert all(name.startswith(f"{domain}.") and f"task {name}" in text for name in move.tasks)
     assert all(f"schedule {name}" in text for name in move.schedules)
@@ -49,23 +49,15 @@ def test_the_variables_are_those_that_both_sides_read(domain):
         discovery.check_calls(domains, env.domain_urls(variables, settings.BASE_DIR / "apps", tuple(domains)))
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("domain", MOVABLE)
-def test_the_compose_file_has_all_roles_and_no_secret(domain, tmp_path):
-    path = tmp_path / "docker-compose.split.yml"
+def test_before_migrate_the_command_says_what_to_run(domain, monkeypatch):
+    def tables(domain):
+        raise OperationalError("no such table: one_thing")
 
-    text = printed(domain, "--compose", str(path))
+    monkeypatch.setattr(split, "_tables", tables)
 
-    written = path.read_text()
-    roles = re.findall(rf"^  {domain}-(\w+):$", written, re.MULTILINE)
-    monolith = re.findall(r"^  (\w+): \*monolith$", written, re.MULTILINE)
-    assert roles == ["grpc", "web", "worker", "beat", "relay", "migrate", "postgres", "postgres"]  # and its volume
-    assert all(f"\n  {role}:\n" in split.COMPOSE.read_text() for role in monolith)
-    assert f'{domain.upper()}_URL: "grpc://{domain}-grpc:50051"' in written
-    values = re.findall(r"(?:TOKENS?|PASSWORD): (.*)", written)
-    assert len(values) > 2
-    assert all("${" in value for value in values)
-    assert f"docker compose -f docker-compose.yml -f {path} up" in text
+    with pytest.raises(CommandError, match=r"\(no such table: one_thing\): run `manage\.py migrate` first"):
+        printed(domain)
 
 
 @pytest.mark.parametrize("domain", ["accounts", "nothing"])

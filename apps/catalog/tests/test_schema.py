@@ -228,12 +228,13 @@ def test_a_price_that_is_none_is_refused(staff, price):
     assert not models.Product.objects.exists()
 
 
-def test_null_leaves_a_value_as_it_is(staff):
-    row = ProductFactory()
+def test_null_is_refused_where_a_value_must_be(staff):
+    product = repository.get_product(ProductFactory().id)
 
-    changed = staff.data(UPDATE, id=str(row.id), version=1, input={"name": None, "stock": 1})["updateProduct"]
+    refused = staff.error(UPDATE, id=str(product.id), version=1, input={"name": None, "stock": 1})
 
-    assert (changed["product"]["name"], changed["product"]["stock"]) == (row.name, 1)
+    assert (refused["code"], refused["fields"]) == ("BAD_USER_INPUT", {"name": "This field cannot be null."})
+    assert repository.get_product(product.id) == product
 
 
 @pytest.mark.parametrize(

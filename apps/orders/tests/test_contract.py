@@ -4,14 +4,14 @@ from decimal import Decimal
 
 import pytest
 
-from apps.orders import models, repository, services
-from apps.orders.entities import Line, Order, OrderLine, OrderStatus
+from apps.orders import models, repository
+from apps.orders.entities import Line, OrderLine, OrderStatus
 from apps.orders.tests.factories import OrderFactory
 from framework import context
 from framework.actor import NOBODY, SYSTEM, Actor
 from framework.errors import DomainError, Unavailable
 from framework.pages import Page
-from framework.testing.seam import CALLER, WAYS, reached
+from framework.testing.seam import CALLER, WAYS, via
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,7 @@ DENIED = ("PermissionDenied", "PERMISSION_DENIED", "PERMISSION_DENIED", {}, "You
 
 @pytest.fixture(params=WAYS)
 def orders(request):
-    with reached("apps.orders", request.param) as functions:
+    with via("apps.orders", request.param) as functions:
         functions.way = request.param
         yield functions
 
@@ -77,6 +77,46 @@ def test_an_order_that_is_rejected_or_waits(orders, stock, customer, catalog_fai
     assert pending == repository.get_order(pending.id)
     assert pending[2:6] == (OrderStatus.PENDING, Decimal("0.00"), "", "")
     assert orders.get_lines([pending.id]) == {pending.id: [OrderLine(product.id, "", Decimal("0.00"), "", 1)]}
+
+
+def test_an_order_whose_price_has_changed_is_rejected_with_the_new_total(orders, stock, customer):
+    product = stock(price="19.90")
+    lines = [Line(product.id, 2)]
+
+    refused = orders.place_order(customer, lines, "k1", expected_total=Decimal("39.00"), currency="EUR")
+    foreign = orders.place_order(customer, lines, "k2", expected_total=Decimal("39.80"), currency="USD")
+    placed = orders.place_order(customer, lines, "k3", expected_total=Decimal("39.8"), currency="EUR")
+
+    for order in (refused, foreign):
+        assert order[2:6] == (OrderStatus.REJECTED, Decimal("39.80"), "EUR", "The total is now 39.80 EUR.")
+        assert orders.get_lines([order.id])[order.id][0].unit_price == Decimal("19.90")
+    assert placed[2:6] == (OrderStatus.PLACED, Decimal("39.80"), "EUR", "")
+    assert orders.place_order(customer, lines, "k1", expected_total=Decimal("39.00"), currency="EUR") == refused
+    for expected in ({}, {"expected_total": Decimal("39.80"), "currency": "EUR"}):
+        assert refusal(orders.place_order, customer, lines, "k1", **expected)[2] == "KEY_REUSED"
+    assert stock.left(product) == 8
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "fields"),
+    [
+        (Decimal(-1), "EUR", {"expected_total"}),
+        (Decimal("0.001"), "EUR", {"expected_total"}),
+        (Decimal("NaN"), "EUR", {"expected_total"}),
+        (Decimal(1), "eur", {"currency"}),
+        (Decimal(1), None, {"currency"}),
+        (None, "EUR", {"expected_total"}),
+    ],
+)
+def test_a_total_that_cannot_be_expected(orders, stock, customer, amount, currency, fields):
+    product = stock()
+
+    refused = refusal(
+        orders.place_order, customer, [Line(product.id, 1)], "k1", expected_total=amount, currency=currency
+    )
+
+    assert (refused[1], refused[3].keys()) == ("INVALID_ARGUMENT", fields)
+    assert (orders.count_orders(customer), stock.left(product)) == (0, 10)
 
 
 def test_an_order_that_makes_no_sense(orders, customer):
@@ -207,19 +247,18 @@ def test_who_acts_in_which_request_and_how_long_it_may_take_arrive(orders, custo
     arrived = []
     row = OrderFactory(customer_id=customer.user_id)
 
-    def list_orders(actor, **_) -> Page[Order]:
-        arrived.append((actor, context.request_id(), context.seconds_left()))
-        return repository.list_orders(actor.user_id)
+    def list_orders(customer_id, *, first, after):
+        arrived.append((context.actor(), context.request_id(), context.seconds_left()))
+        return Page([repository.get_order(row.id)], "")
 
-    monkeypatch.setattr(services, "list_orders", list_orders)
-    if orders.way == "direct":
-        monkeypatch.setattr("apps.orders.public.list_orders", list_orders)
+    monkeypatch.setattr(repository, "list_orders", list_orders)
     context.begin("test", request_id="request-7")
     with context.within(5):
         (order,) = orders.list_orders(customer).items
 
     ((actor, request_id, left),) = arrived
     assert order.id == row.id
-    assert actor == (customer if orders.way == "direct" else customer._replace(service=CALLER))
+    if orders.way != "direct":  # there the actor is an argument and nothing else
+        assert actor == customer._replace(service=CALLER)
     assert request_id == "request-7"
     assert 3 < left <= 5

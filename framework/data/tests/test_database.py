@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 from django.conf import settings
 from django.db import OperationalError, connection, connections
@@ -5,7 +7,6 @@ from structlog.testing import capture_logs
 
 from framework.data import database
 from framework.env import postgres
-from project.env import Env
 
 CONNECTED = connections.settings["default"]
 
@@ -22,7 +23,7 @@ def env(monkeypatch):
 
 
 def given(**values):
-    return Env(debug=True, **values)
+    return SimpleNamespace(**vars(settings.ENV) | values)
 
 
 @pytest.mark.parametrize(

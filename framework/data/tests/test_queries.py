@@ -6,10 +6,10 @@ from django.db.models import Value
 from django.db.models.functions import Now
 from django.test.utils import isolate_apps
 
-from apps.accounts.models import User
-from apps.accounts.tests.factories import UserFactory
 from framework.data.queries import KeptInsert, KeptQuery
 from framework.queue.models import QueuedTask
+from framework.tests.library.factories import UserFactory
+from framework.tests.library.models import User
 
 pytestmark = pytest.mark.django_db
 

@@ -1,51 +1,57 @@
-"""Execution by generated code: one Python function for each selection set, kept with the document."""
+"""Execution by plans: a generated Python function for each selection set, kept with the document.
+
+A plan knows the schema and the document, never a request: everything of a request is in the execution handed in.
+"""
 
 import datetime
 import decimal
 import enum
 import uuid
-from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from graphql import (
     FieldNode,
-    FragmentDefinitionNode,
+    GraphQLAbstractType,
+    GraphQLField,
+    GraphQLList,
+    GraphQLNonNull,
     GraphQLObjectType,
-    OperationDefinitionNode,
-    SelectionSetNode,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    TypeNameMetaFieldDef,
     Undefined,
-    VariableNode,
     default_field_resolver,
+    is_abstract_type,
+    is_leaf_type,
 )
+from graphql.execution.execute import get_field_def, invalid_return_type_error
 from graphql.execution.values import get_argument_values
-from graphql.pyutils import Path
+from graphql.pyutils import Path, is_iterable
 
-from framework.graphql.cache import BoundedCache
-from framework.graphql.executor.deferred import DeferredExecutionContext
-from framework.graphql.executor.plans import DocumentPlans, FieldPlan
+from framework.context import check_deadline
+from framework.graphql.executor import source
+from framework.graphql.executor.attributes import Getters, reader
+from framework.graphql.executor.execution import Execution, Pending, not_iterable, watched
+from framework.graphql.loaders import Deferred
 
-PLANS_KEPT = 512
+MAX_COMPILED_FIELDS = 200  # of one selection set; longer ones are executed field by field
+BYTES_PER_FIELD = 1_600  # of memory, about: the plan of a field with its share of the generated code
 IMMUTABLE = (
     str, int, float, bool, bytes, type(None), decimal.Decimal, uuid.UUID, enum.Enum, datetime.date, datetime.time
 )  # fmt: skip
+NO_ARGUMENTS: dict[str, Any] = {}
+UNUSUAL = (Exception, Deferred, type(None))
 
-Document = tuple[OperationDefinitionNode | FragmentDefinitionNode, ...]
-
-_plans: BoundedCache[DocumentPlans] = BoundedCache(PLANS_KEPT)
-_conditions: BoundedCache["Conditions"] = BoundedCache(PLANS_KEPT)
+new_path = partial(tuple.__new__, Path)
+new_info = partial(tuple.__new__, GraphQLResolveInfo)
 
 
-class CompiledExecutionContext(DeferredExecutionContext):
-    """DeferredExecutionContext's results from generated code.
-
-    An operation with middleware, another default resolver or awaitables is left to the interpreter as a whole.
-    """
+class Compiled(Execution):
+    plans: "OperationPlans"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.compiles = (
-            self.synchronous and self.middleware_manager is None and self.field_resolver is default_field_resolver
-        )
         self._arguments: dict[FieldPlan, dict[str, Any]] = {}
         self.info_of_operation = (
             self.schema,
@@ -56,19 +62,15 @@ class CompiledExecutionContext(DeferredExecutionContext):
             self.context_value,
             self.is_awaitable,
         )
-        if self.compiles:
-            self.plans = plans_for(self)
 
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, field_nodes: list[FieldNode], path: Path
     ) -> Any:
         """Execute one field by its plan."""
-        if not self.compiles:
-            return super().execute_field(parent_type, source, field_nodes, path)
-        plan = self.plans.field(self, parent_type, field_nodes)
+        plan = self.plans.field(self.schema, parent_type, field_nodes)
         return plan.execute(self, source, path.prev) if plan else Undefined
 
-    def arguments(self, plan: FieldPlan) -> dict[str, Any]:
+    def arguments(self, plan: "FieldPlan") -> dict[str, Any]:
         """The arguments of a field, coerced once a request unless a resolver could change them."""
         arguments = self._arguments.get(plan)
         if arguments is None:
@@ -78,40 +80,348 @@ class CompiledExecutionContext(DeferredExecutionContext):
         return arguments
 
 
-class Conditions:
-    """The variables that decide what @skip and @include leave of a document."""
+class OperationPlans:
+    """The plans of one operation, for one choice of what @skip and @include leave of it.
 
-    def __init__(self, document: Document) -> None:
-        # The cache goes by identity, so these must live as long as this does.
-        self.document = document
-        self.names = sorted(set(condition_names(document)))
+    Each is made when it is first needed, because the data may need only a small part of what the document says.
+    """
 
-    def chosen(self, values: dict[str, Any]) -> tuple[bool | None, ...]:
-        return tuple(truth(values.get(name)) for name in self.names)
+    def __init__(self) -> None:
+        self.was_used = False
+        self._objects: dict[tuple[Any, ...], ObjectPlan] = {}
+        self._fields: dict[tuple[Any, ...], FieldPlan] = {}
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory the plans take."""
+        return len(self._fields) * BYTES_PER_FIELD
+
+    def object(self, type_: GraphQLObjectType, nodes: list[FieldNode]) -> "ObjectPlan":
+        """The plan for objects of the type that the fields select."""
+        key = (type_, *map(id, nodes))
+        plan = self._objects.get(key)
+        return plan or self._objects.setdefault(key, ObjectPlan(self, type_, nodes))
+
+    def field(self, schema: GraphQLSchema, parent: GraphQLObjectType, nodes: list[FieldNode]) -> "FieldPlan | None":
+        """The plan for one field; None when the type has no such field."""
+        key = (parent, *map(id, nodes))
+        plan = self._fields.get(key)
+        if plan is None:
+            field = get_field_def(schema, parent, nodes[0])
+            if not field:
+                return None
+            plan = self._fields.setdefault(key, FieldPlan(self, parent, field, nodes))
+        return plan
 
 
-def condition_names(document: Document) -> Iterator[str]:
-    """The names of variables in @skip and @include. Not recursive: documents can be deep."""
-    selection_sets = [definition.selection_set for definition in document]
-    while selection_sets:
-        for selection in selection_sets.pop().selections:
-            for directive in selection.directives:
-                if directive.name.value in ("skip", "include"):
-                    values = (argument.value for argument in directive.arguments)
-                    yield from (value.name.value for value in values if isinstance(value, VariableNode))
-            inner: SelectionSetNode | None = getattr(selection, "selection_set", None)
-            if inner:
-                selection_sets.append(inner)
+class ObjectPlan:
+    """How objects of one type are completed. `run(execution, source, path)` is replaced by generated code."""
+
+    __slots__ = ("_fields", "_nodes", "_plans", "_type", "run")
+
+    def __init__(self, plans: OperationPlans, type_: GraphQLObjectType, nodes: list[FieldNode]) -> None:
+        self.run: source.Run = self._compile_and_run
+        self._plans = plans
+        self._type = type_
+        self._nodes = nodes
+        self._fields: list[FieldPlan] | None = None
+
+    def fields(self, execution: Compiled) -> "list[FieldPlan]":
+        """The plans of the selected fields. Raises GraphQLError for a bad @skip or @include."""
+        if self._fields is None:
+            selected = execution.collect_subfields(self._type, self._nodes)
+            plans = (self._plans.field(execution.schema, self._type, nodes) for nodes in selected.values())
+            self._fields = [plan for plan in plans if plan]
+        return self._fields
+
+    def _compile_and_run(self, execution: Compiled, value: Any, path: Path) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None:
+            return None
+        fields = self.fields(execution)
+        self.run = _compile(fields) if len(fields) <= MAX_COMPILED_FIELDS else self._run_by_field
+        return self.run(execution, value, path)
+
+    def _run_by_field(self, execution: Compiled, value: Any, path: Path) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None:
+            return None
+        results: dict[str, Any] = {}
+        for field in self.fields(execution):
+            result = results[field.key] = field.execute(execution, value, path)
+            if result.__class__ is Pending:
+                result.container = results
+        return results
 
 
-def plans_for(context: CompiledExecutionContext) -> DocumentPlans:
-    """The plans for what the context is to execute."""
-    document: Document = (context.operation, *context.fragments.values())
-    identity = tuple(map(id, document))
-    conditions = _conditions.get_or_make(identity, lambda: Conditions(document))
-    key = (id(context.schema), identity, conditions.chosen(context.variable_values))
-    return _plans.get_or_make(key, lambda: DocumentPlans((context.schema, *document)))
+def _compile(fields: "list[FieldPlan]") -> source.Run:
+    slots = [field.slot() for field in fields]
+    names = tuple(field.attribute for field, slot in zip(fields, slots, strict=True) if slot.kind == source.READ)
+    return source.generate(slots, Getters(names))
 
 
-def truth(value: Any) -> bool | None:
-    return None if value is None else bool(value)
+class Position:
+    """A place in the result: what completes a value there, and whether it may be null."""
+
+    __slots__ = ("nodes", "nullable", "plan", "target", "type")
+
+    def __init__(self, plan: "FieldPlan", type_: Any) -> None:
+        self.plan = plan
+        self.type = type_
+        self.nodes = plan.nodes
+        self.nullable = not isinstance(type_, GraphQLNonNull)
+        self.target = target(plan, type_ if self.nullable else type_.of_type)
+
+    def complete(self, execution: Compiled, value: Any, path: Path) -> Any:
+        """Complete a value that may be null. Raises TypeError where it must not."""
+        completed = self.target.run(execution, value, path)
+        if completed is None and not self.nullable:
+            raise self.null_error()
+        return completed
+
+    def null_error(self) -> TypeError:
+        return TypeError(f"Cannot return null for non-nullable field {self.plan.parent.name}.{self.plan.name}.")
+
+
+class LeafTarget:
+    __slots__ = ("type",)
+
+    def __init__(self, type_: Any) -> None:
+        self.type = type_
+
+    def run(self, execution: Compiled, value: Any, _path: Any) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None:
+            return None
+        return execution.complete_leaf_value(self.type, value)
+
+
+class CheckedTarget:
+    """Objects of a type with `is_type_of`."""
+
+    __slots__ = ("plan", "type")
+
+    def __init__(self, plan: "FieldPlan", type_: GraphQLObjectType) -> None:
+        self.plan = plan
+        self.type = type_
+
+    def run(self, execution: Compiled, value: Any, path: Path) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None:
+            return None
+        info = self.plan.info(execution, field_path(path))
+        return checked(execution, self.plan, self.type, value, info).run(execution, value, path)
+
+
+class AbstractTarget:
+    """Objects of an interface or union, whose type is resolved from the value."""
+
+    __slots__ = ("plan", "type")
+
+    def __init__(self, plan: "FieldPlan", type_: GraphQLAbstractType) -> None:
+        self.plan = plan
+        self.type = type_
+
+    def run(self, execution: Compiled, value: Any, path: Path) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None:
+            return None
+        info = self.plan.info(execution, field_path(path))
+        name = (self.type.resolve_type or execution.type_resolver)(value, info, self.type)
+        type_ = execution.ensure_valid_runtime_type(name, self.type, self.plan.nodes, info, value)
+        return checked(execution, self.plan, type_, value, info).run(execution, value, path)
+
+
+def checked(
+    execution: Compiled, plan: "FieldPlan", type_: GraphQLObjectType, value: Any, info: GraphQLResolveInfo
+) -> ObjectPlan:
+    """The plan for the value. Raises GraphQLError when the type does not accept it."""
+    objects = plan.plans.object(type_, plan.nodes)
+    # As in graphql-core, a bad @skip or @include comes before a wrong type.
+    objects.fields(execution)
+    check: Any = type_.is_type_of
+    if check and not check(value, info):
+        raise invalid_return_type_error(type_, value, plan.nodes)
+    return objects
+
+
+def field_path(path: Path) -> Path:
+    """The path of the field that a list item belongs to."""
+    while isinstance(path.key, int):
+        path = path.prev
+    return path
+
+
+class ListTarget:
+    __slots__ = ("item", "plan")
+
+    def __init__(self, plan: "FieldPlan", type_: GraphQLList[Any]) -> None:
+        self.plan = plan
+        self.item = Position(plan, type_.of_type)
+
+    def run(self, execution: Compiled, value: Any, path: Path) -> Any:
+        if type(value) is not list:
+            value = self._items(value)
+            if value is None:
+                return None
+        position, target, nullable = self.item, self.item.target, self.item.nullable
+        completed: list[Any] = []
+        for index, item in watched(value):
+            item_path = new_path((path, index, None))
+            try:
+                if item.__class__ is Deferred:
+                    result = execution.suspend(item, item_path, position)
+                else:
+                    result = target.run(execution, item, item_path)
+                    if result is None and not nullable:
+                        raise position.null_error()
+            except Exception as raw_error:
+                result = execution.fail(raw_error, position.nodes, position.type, item_path)
+            completed.append(result)
+            if result.__class__ is Pending:
+                result.container = completed
+        return completed
+
+    def _items(self, value: Any) -> Any:
+        if isinstance(value, Exception):
+            raise value
+        if value is None:
+            return None
+        if not is_iterable(value):
+            raise not_iterable(self.plan.parent.name, self.plan.name)
+        return value
+
+
+def target(plan: "FieldPlan", type_: Any) -> Any:
+    """What completes values of a nullable type."""
+    if isinstance(type_, GraphQLList):
+        return ListTarget(plan, type_)
+    if is_leaf_type(type_):
+        return LeafTarget(type_)
+    if is_abstract_type(type_):
+        return AbstractTarget(plan, type_)
+    return CheckedTarget(plan, type_) if type_.is_type_of else plan.plans.object(type_, plan.nodes)
+
+
+class FieldPlan:
+    """How one field is executed: `execute(execution, source, path of the object)`.
+
+    For a field with a default resolver, `read(source)` is its first part and `finish(execution, value, path of the
+    object)` the second. `read` is None for other resolvers.
+    """
+
+    __slots__ = ("attribute", "execute", "field", "finish", "key", "name", "nodes", "parent", "plans", "read")
+
+    def __init__(
+        self, plans: OperationPlans, parent: GraphQLObjectType, field: GraphQLField, nodes: list[FieldNode]
+    ) -> None:
+        self.plans = plans
+        self.parent = parent
+        self.field = field
+        self.nodes = nodes
+        self.name = nodes[0].name.value
+        self.key = nodes[0].alias.value if nodes[0].alias else self.name
+        self.attribute, self.read = reader(field, self.name)
+        self.finish: source.Run = self._finish_leaf
+        self.execute: source.Run = self._read_and_finish
+        self._prepare()
+
+    def _prepare(self) -> None:
+        if self.field is TypeNameMetaFieldDef:
+            self.execute = self._type_name
+        elif self.read is None:
+            self.execute = by_resolver(self, Position(self, self.field.type))
+        elif self.field.resolve is None or not is_leaf_type(self.nullable_type()):
+            self.finish = by_attribute(self, Position(self, self.field.type))
+
+    def slot(self) -> source.Slot:
+        """The field as the generated code is to treat it."""
+        if self.field is TypeNameMetaFieldDef:
+            return source.Slot(source.CONSTANT, self.key, read=self.parent.name)
+        if self.read is None:
+            return source.Slot(source.CALL, self.key, finish=self.execute)
+        type_ = self.nullable_type()
+        nullable = type_ is self.field.type
+        return source.Slot(
+            source.READ, self.key, source.changes(type_), nullable, self.read, self.finish, source.exact(type_)
+        )
+
+    def nullable_type(self) -> Any:
+        type_: Any = self.field.type
+        return type_.of_type if isinstance(type_, GraphQLNonNull) else type_
+
+    def info(self, execution: Compiled, path: Path) -> GraphQLResolveInfo:
+        """The `info` of the field's resolver."""
+        own = (self.name, self.nodes, self.field.type, self.parent, path)
+        return new_info(own + execution.info_of_operation)
+
+    def _type_name(self, _execution: Compiled, _source: Any, _path: Path | None) -> str:
+        return self.parent.name
+
+    def _read_and_finish(self, execution: Compiled, source: Any, path: Path | None) -> Any:
+        assert self.read is not None
+        return self.finish(execution, self.read(source), path)
+
+    def _finish_leaf(self, execution: Compiled, value: Any, parent_path: Path | None) -> Any:
+        """A shorter way for the values that scalars and enums usually have."""
+        if not isinstance(value, UNUSUAL):
+            try:
+                completed = self.nullable_type().serialize(value)
+            except Exception as raw_error:
+                path = new_path((parent_path, self.key, self.parent.name))
+                return execution.fail(raw_error, self.nodes, self.field.type, path)
+            if completed is not None and completed is not Undefined:
+                return completed
+        return by_attribute(self, Position(self, self.field.type))(execution, value, parent_path)
+
+
+def by_resolver(plan: FieldPlan, position: Position) -> source.Run:
+    key, parent_name, arguments_known = plan.key, plan.parent.name, not plan.field.args
+    resolve = plan.field.resolve or default_field_resolver
+    target, nullable = position.target, position.nullable
+    own = (plan.name, plan.nodes, plan.field.type, plan.parent)
+
+    def execute(execution: Compiled, source: Any, parent_path: Path | None) -> Any:
+        path = new_path((parent_path, key, parent_name))
+        try:
+            check_deadline()
+            info = new_info((*own, path, *execution.info_of_operation))
+            arguments = NO_ARGUMENTS if arguments_known else execution.arguments(plan)
+            value = resolve(source, info, **arguments)
+            if value.__class__ is Deferred:
+                return execution.suspend(value, path, position)
+            completed = target.run(execution, value, path)
+            if completed is None and not nullable:
+                raise position.null_error()
+        except Exception as raw_error:
+            return execution.fail(raw_error, position.nodes, position.type, path)
+        return completed
+
+    return execute
+
+
+def by_attribute(plan: FieldPlan, position: Position) -> source.Run:
+    key, parent_name, may_be_called = plan.key, plan.parent.name, plan.field.resolve is None
+    target, nullable = position.target, position.nullable
+
+    def finish(execution: Compiled, value: Any, parent_path: Path | None) -> Any:
+        path = new_path((parent_path, key, parent_name))
+        try:
+            if may_be_called and callable(value):
+                check_deadline()
+                value = value(plan.info(execution, path))
+            if value.__class__ is Deferred:
+                return execution.suspend(value, path, position)
+            completed = target.run(execution, value, path)
+            if completed is None and not nullable:
+                raise position.null_error()
+        except Exception as raw_error:
+            return execution.fail(raw_error, position.nodes, position.type, path)
+        return completed
+
+    return finish

@@ -1,8 +1,8 @@
-"""Python source for the objects of one selection set.
+"""Generates the Python function that completes the objects of one selection set.
 
-The source depends only on the shape of the selection set: how many fields, of which kinds. Names and keys
-come from documents, so they never get into it; they are bound as variables of the enclosing function. And so
-selection sets of one shape share one piece of code.
+Its source depends only on the shape of the selection set: how many fields, of which kinds. Names and keys come
+from clients, so they never become part of the source: they are bound as variables of the enclosing function.
+Selection sets of one shape therefore share one code object.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,18 +15,17 @@ from graphql import (
     GraphQLInt,
     GraphQLScalarType,
     GraphQLString,
-    Undefined,
 )
 
 from framework.graphql.cache import BoundedCache
-from framework.graphql.executor.deferred import Pending
+from framework.graphql.executor.execution import Pending
 
-SHAPES_KEPT = 1024
+FIELDS_KEPT = 4_096  # of all shapes together; a field takes about 500 bytes of code
 
-# How a field's value is come by.
+# How the generated code gets a field's value.
 CONSTANT = "constant"  # known beforehand: __typename
-READ = "read"  # read off the source, and finished by the field where it changes
-CALL = "call"  # everything is done by the field
+READ = "read"  # reads it off the source, and calls the field's `finish` where serializing changes it
+CALL = "call"  # calls the field, which does everything
 
 ANYTHING_ELSE = ""
 
@@ -49,7 +48,7 @@ IN_PLACE = {
 PROLOGUE = """\
     getter = getters[type(source)]
     if getter is None:
-        if source is None or source is Undefined:
+        if source is None:
             return None
         if isinstance(source, Exception):
             raise source"""
@@ -69,24 +68,45 @@ class Slot(NamedTuple):
     exact: Any = None  # a class, and what serializes values of exactly that class
 
 
-def changes(scalar: GraphQLScalarType) -> str:
-    """The condition under which a built-in scalar's value has to be serialized; empty for other scalars."""
-    return CHANGES.get(scalar.serialize, ANYTHING_ELSE)
+def changes(type_: Any) -> str:
+    """The condition under which a built-in scalar's value has to be serialized; empty for other types."""
+    return CHANGES.get(type_.serialize, ANYTHING_ELSE) if isinstance(type_, GraphQLScalarType) else ANYTHING_ELSE
+
+
+def exact(type_: Any) -> tuple[type, Callable[[Any], Any]] | None:
+    """A class, and the function that serializes values of exactly that class, as the scalar's `exact` declares.
+
+    It speaks for the `serialize` declared beside it only: a subclass with its own `serialize` is called for each
+    value.
+    """
+    for class_ in getattr(type_, "graphene_type", object).__mro__:
+        if "serialize" in vars(class_):
+            return cast("tuple[type, Callable[[Any], Any]] | None", vars(class_).get("exact"))
+    return None
 
 
 def generate(slots: Sequence[Slot], getters: Any) -> Run:
-    """A function that completes an object: `run(context, source, path)`."""
+    """A function that completes an object: `run(execution, source, path)`."""
     shape = tuple((slot.kind, slot.changes, slot.nullable, slot.exact is None) for slot in slots)
-    make = _makers.get_or_make(shape, lambda: _make(slots))
-    bound = [value for slot in slots for value in (slot.key, slot.read, slot.finish, *(slot.exact or (None, None)))]
-    return cast("Run", make(getters, *bound))
+    make = _makers.get_or_make(shape, lambda: (_make(slots), len(slots)))[0]
+    return cast("Run", make(getters, *(value for slot in slots for _, value in _bound(slot))))
 
 
-_makers: BoundedCache[Callable[..., Any]] = BoundedCache(SHAPES_KEPT)
+_makers: BoundedCache[tuple[Callable[..., Any], int]] = BoundedCache(FIELDS_KEPT, lambda made: 1 + made[1])
+
+
+def _bound(slot: Slot) -> list[tuple[str, Any]]:
+    """What the generated code knows of one field: the first letters of its variables, with their values."""
+    if slot.kind == CONSTANT:
+        return [("k", slot.key), ("r", slot.read)]
+    if slot.kind == CALL:
+        return [("k", slot.key), ("f", slot.finish)]
+    exact = zip(("c", "s"), slot.exact or (), strict=False)
+    return [("k", slot.key), ("r", slot.read), ("f", slot.finish), *exact]
 
 
 def _make(slots: Sequence[Slot]) -> Callable[..., Any]:
-    scope: dict[str, Any] = {"Pending": Pending, "Undefined": Undefined}
+    scope: dict[str, Any] = {"Pending": Pending}
     # The source is made of the constants of this module and of numbers.
     exec(compile(_source(slots), "<selection set>", "exec"), scope)  # noqa: S102
     return cast("Callable[..., Any]", scope["make"])
@@ -94,10 +114,10 @@ def _make(slots: Sequence[Slot]) -> Callable[..., Any]:
 
 def _source(slots: Sequence[Slot]) -> str:
     numbers = range(len(slots))
-    bound = ", ".join(f"k{n}, r{n}, f{n}, c{n}, s{n}" for n in numbers)
+    bound = ", ".join(f"{letter}{n}" for n in numbers for letter, _ in _bound(slots[n]))
     reads = [n for n in numbers if slots[n].kind == READ]
     calls = [n for n in numbers if slots[n].kind != CONSTANT]
-    lines = [f"def make(getters, {bound}):", "  def run(context, source, path):", PROLOGUE]
+    lines = [f"def make(getters, {bound}):", "  def run(execution, source, path):", PROLOGUE]
     if reads:
         unpacked = ", ".join(f"v{n}" for n in reads)
         lines += ["    else:", f"        {unpacked} = getter(source)"]
@@ -106,7 +126,7 @@ def _source(slots: Sequence[Slot]) -> str:
     entries = ", ".join(f"k{n}: {'r' if slots[n].kind == CONSTANT else 'v'}{n}" for n in numbers)
     lines.append(f"    result = {{{entries}}}")
     if calls:
-        lines.append("    if context.pending:")
+        lines.append("    if execution.pending:")
     for n in calls:
         lines += [f"        if v{n}.__class__ is Pending:", f"            v{n}.container = result"]
     lines += ["    return result", "  return run"]
@@ -115,7 +135,7 @@ def _source(slots: Sequence[Slot]) -> str:
 
 def _statements(n: int, slot: Slot) -> list[str]:
     if slot.kind == CALL:
-        return [f"    v{n} = f{n}(context, source, path)"]
+        return [f"    v{n} = f{n}(execution, source, path)"]
     if slot.exact:
         return [
             "    if getter is None:",
@@ -123,7 +143,7 @@ def _statements(n: int, slot: Slot) -> list[str]:
             f"    if type(v{n}) is c{n}:",
             f"        v{n} = s{n}(v{n})",
             f"    elif v{n} is not None:" if slot.nullable else "    else:",
-            f"        v{n} = f{n}(context, v{n}, path)",
+            f"        v{n} = f{n}(execution, v{n}, path)",
         ]
     conditions = [slot.changes.format(v=f"v{n}")] if slot.changes else []
     if slot.nullable:
@@ -134,5 +154,5 @@ def _statements(n: int, slot: Slot) -> list[str]:
         f"        v{n} = r{n}(source)",
         *([in_place.format(v=f"v{n}")] if in_place else []),
         f"    if {' and '.join(conditions) or 'True'}:",
-        f"        v{n} = f{n}(context, v{n}, path)",
+        f"        v{n} = f{n}(execution, v{n}, path)",
     ]

@@ -1,20 +1,22 @@
-"""Random schemas and documents, to hold one executor against another. A seed gives the same case again.
+"""Random schemas and documents, to compare our executor with graphql-core. A seed gives the same case again.
 
-Every field name has one type in the whole schema, so selections on different types never conflict. What a
-resolver returns is worked out from its source and arguments alone, so that each execution sees the same data.
+A field name has one type in the whole schema, so selections on different types never conflict. A resolver derives
+its value from its source and arguments alone, so that each execution sees the same data.
 """
 
+import datetime
 import zlib
 from collections import namedtuple
 from collections.abc import Iterator
+from decimal import Decimal
 from functools import partial
 from random import Random
 from typing import Any, NamedTuple
 
+from graphene.types.definitions import GrapheneScalarType
 from graphene.types.resolver import dict_or_attr_resolver
 from graphql import (
     DocumentNode,
-    ExecutionContext,
     ExecutionResult,
     GraphQLArgument,
     GraphQLBoolean,
@@ -34,6 +36,7 @@ from graphql import (
     GraphQLSchema,
     GraphQLString,
     GraphQLUnionType,
+    Undefined,
     execute_sync,
     get_named_type,
     get_nullable_type,
@@ -45,7 +48,8 @@ from graphql import (
     print_ast,
 )
 
-from framework.graphql.executor import CompiledExecutionContext, DeferredExecutionContext
+from framework.graphql import types
+from framework.graphql.executor import Plans, execute
 from framework.graphql.loaders import Loaders
 
 DOCUMENTS_PER_SCHEMA = 10
@@ -62,7 +66,39 @@ def serialize_odd(value: Any) -> Any:
 
 COLOR = GraphQLEnumType("Color", {"RED": 1, "GREEN": 2, "BLUE": "blue"})
 ODD = GraphQLScalarType("Odd", serialize=serialize_odd)
-SCALARS = (GraphQLInt, GraphQLFloat, GraphQLString, GraphQLBoolean, GraphQLID, COLOR, ODD)
+
+
+class Euro(types.Decimal):
+    """A subclass of a scalar of ours that serializes in its own way, and refuses some values."""
+
+    @staticmethod
+    def serialize(value: Any) -> str:
+        return f"{value:.2f} EUR"
+
+
+class Day(types.DateTime):
+    @staticmethod
+    def serialize(value: Any) -> str:
+        return value.strftime("%d.%m.%Y")
+
+
+class SameDecimal(types.Decimal):
+    """A subclass that changes nothing."""
+
+
+def graphene_scalar(class_: Any) -> GraphQLScalarType:
+    """A scalar as graphene makes it."""
+    return GrapheneScalarType(
+        graphene_type=class_,
+        name=class_.__name__,
+        serialize=class_.serialize,
+        parse_value=class_.parse_value,
+        parse_literal=class_.parse_literal,
+    )
+
+
+CUSTOM = [graphene_scalar(class_) for class_ in (types.Decimal, SameDecimal, Euro, types.DateTime, Day)]
+SCALARS = (GraphQLInt, GraphQLFloat, GraphQLString, GraphQLBoolean, GraphQLID, COLOR, ODD, *CUSTOM)
 FILTER = GraphQLInputObjectType(
     "Filter",
     {
@@ -75,7 +111,10 @@ FILTER = GraphQLInputObjectType(
 ARGUMENTS = {
     "first": (GraphQLArgument(GraphQLInt, default_value=7), ["1", "null", "$count"]),
     "must": (GraphQLArgument(GraphQLNonNull(GraphQLString), default_value="m"), ['"x"', "$word"]),
-    "hue": (GraphQLArgument(COLOR, out_name="colour"), ["RED", "BLUE", "$hue"]),
+    "hue": (GraphQLArgument(COLOR, out_name="colour"), ["RED", "BLUE", "null", "$hue"]),
+    "ratio": (GraphQLArgument(GraphQLNonNull(GraphQLFloat), default_value=1.5), ["2", "0.25", "$ratio"]),
+    "price": (GraphQLArgument(CUSTOM[0]), ['"1.50"', "7", "null", "$price"]),
+    "ids": (GraphQLArgument(GraphQLList(GraphQLID), default_value=None), ["[1, null]", '"a"', "$ids"]),
     "only": (
         GraphQLArgument(FILTER, default_value={"tags": ["d"]}),
         ["{}", '{atLeast: 1, tags: ["a"]}', "{color: $hue, atLeast: $count}", "$only"],
@@ -84,7 +123,11 @@ ARGUMENTS = {
 VARIABLES: dict[str, tuple[str, list[Any]]] = {
     "yes": ("Boolean!", [True, False]),
     "maybe": ("Boolean! = true", [True, False]),
-    "count": ("Int = 5", [1, 2, None]),
+    "perhaps": ("Boolean = false", [True, False, None]),
+    "count": ("Int = 5", [1, 2.0, None]),
+    "ratio": ("Float = 0.5", [1, 2.5, None]),
+    "price": ("Decimal", ["1.20", 3, None]),
+    "ids": ("[ID]", [["x", 1], 7, None, [None]]),
     "word": ('String! = "w"', ["a", "b"]),
     "hue": ("Color", ["RED", "GREEN", None]),
     "only": ("Filter", [{}, {"atLeast": 4}, {"tags": ["t"], "color": "BLUE"}, None]),
@@ -125,17 +168,16 @@ class Case(NamedTuple):
     other_variables: dict[str, Any]
     root: Any
 
-    def execute(
-        self, context_class: type[ExecutionContext], *, defers: bool = False
-    ) -> tuple[ExecutionResult, Context]:
+    def stock(self) -> tuple[ExecutionResult, Context]:
+        """The result of graphql-core."""
+        context = Context(defers=False)
+        return execute_sync(self.schema, self.document, self.root, context, self.variables), context
+
+    def execute(self, plans: Plans | None, *, defers: bool = False) -> tuple[ExecutionResult, Context]:
+        """The result of ours."""
         context = Context(defers=defers)
-        result = execute_sync(
-            self.schema,
-            self.document,
-            self.root,
-            context,
-            self.variables,
-            execution_context_class=context_class,
+        result = execute(
+            self.schema, self.document, plans=plans, context=context, variables=self.variables, root=self.root
         )
         return result, context
 
@@ -165,26 +207,28 @@ class World:
         random = self.random
         names = list(self.definitions)
         shared = random.sample(names, 3)
-        self.interface = GraphQLInterfaceType(
-            "Thing", lambda: self._definitions(shared), resolve_type=random.choice([None, resolve_type])
+        resolve = random.choice([None, resolve_type])
+        self.interface = GraphQLInterfaceType("Thing", lambda: self._definitions(shared[:2]), resolve_type=resolve)
+        self.narrow = GraphQLInterfaceType(
+            "Narrow", lambda: self._definitions(shared), interfaces=[self.interface], resolve_type=resolve
         )
         for number in range(random.randint(2, 4)):
             own = random.sample(names, random.randint(3, 8))
-            in_interface = random.random() < 0.6 or not number
-            self.objects.append(self._object(f"O{number}", own + (shared if in_interface else []), in_interface))
+            implements = [[self.interface, self.narrow], [self.interface], []][min(number, random.randint(0, 2))]
+            self.objects.append(self._object(f"O{number}", own + (shared if implements else []), implements))
         self.union = GraphQLUnionType("Any", self.objects, resolve_type=resolve_type)
-        query = self._object("Query", names, False)
-        mutation = self._object("Mutation", names, False)
-        return GraphQLSchema(query, mutation, types=[*self.objects, self.union])
+        query = self._object("Query", names, [])
+        mutation = self._object("Mutation", names, [])
+        return GraphQLSchema(query, mutation, types=[*self.objects, self.union, *CUSTOM])
 
-    def _object(self, name: str, fields: list[str], in_interface: bool) -> GraphQLObjectType:
+    def _object(self, name: str, fields: list[str], interfaces: list[Any]) -> GraphQLObjectType:
         chosen = list(dict.fromkeys(fields))
         self.rows[name] = namedtuple(name, [*chosen, "seed", "typename"])  # type: ignore[misc]
         checks_type = self.random.random() < 0.25 and name.startswith("O")
         return GraphQLObjectType(
             name,
             lambda: self._definitions(chosen),
-            interfaces=lambda: [self.interface] if in_interface else [],
+            interfaces=interfaces,
             is_type_of=partial(is_of_type, name) if checks_type else None,
         )
 
@@ -194,7 +238,7 @@ class World:
         for number in range(random.randint(9, 14)):
             arguments = random.sample(list(ARGUMENTS), random.randint(1, 3)) if random.random() < 0.3 else []
             wrap = random.choices(WRAPPERS, WEIGHTS)[0]
-            base = random.choice(SCALARS if number % 2 else ["Thing", "Any", "O0", "O1", "O0", "O1"])
+            base = random.choice(SCALARS if number % 2 else ["Thing", "Narrow", "Any", "O0", "O1", "O0", "O1"])
             found[f"f{number}"] = ((wrap, base), arguments)
             self.kinds[f"f{number}"] = random.choice(["graphene", "core", "custom", "custom"])
         return found
@@ -214,7 +258,8 @@ class World:
     def type_of(self, name: str) -> Any:
         if name not in self.types:
             wrap, base = self.definitions[name][0]
-            named = {"Thing": self.interface, "Any": self.union, **{type_.name: type_ for type_ in self.objects}}
+            abstract = (self.interface, self.narrow, self.union)
+            named = {type_.name: type_ for type_ in abstract} | {type_.name: type_ for type_ in self.objects}
             self.types[name] = wrap(named[base] if isinstance(base, str) else base)
         return self.types[name]
 
@@ -222,14 +267,21 @@ class World:
         """A custom resolver: a value, an error, or either of them later."""
         info.context.calls.append(told(info, arguments))
         key = digest(seed_of(source), name, arguments)
-        unlucky = Random(key).random() < self.trouble
-        if unlucky and key % 23 == 0:
-            raise GraphQLError("Refused.", extensions={"code": "REFUSED"})
-        if unlucky and key % 17 == 0:
-            raise ValueError(f"Failed: {key % 100}")
+        failure = self.failure(key)
+        if failure:
+            if info.context.defers and key % 3:
+                return failing(info.context.loaders, failure, key)
+            raise failure
         if not info.context.defers or key % 3 == 0:
             return self.value_of((name, key), fresh=key % 2 == 0 and key % 3 == 0)
         return self.deferred(info.context.loaders, name, key)
+
+    def failure(self, key: int) -> Exception | None:
+        if Random(key).random() >= self.trouble or key % 13 > 1:
+            return None
+        if key % 13:
+            return ValueError(f"Failed: {key % 100}")
+        return GraphQLError("Refused.", extensions={"code": "REFUSED"})
 
     def deferred(self, loaders: Loaders, name: str, key: int) -> Any:
         """The value of `value_of`, in one of the ways in which it may come late."""
@@ -266,6 +318,8 @@ class World:
             return KeyError(f"lost {seed % 10}")
         if roll < 0.03 * self.trouble:
             return 12.5
+        if roll < 0.06 * self.trouble:
+            return Undefined
         if is_list_type(type_):
             count = random.randint(0, 3)
             items = [self.value(random, type_.of_type, digest(seed, n), depth) for n in range(count)]
@@ -305,6 +359,18 @@ class World:
         if self.kinds[name] == "core" and random.random() < 0.2:
             return partial(called, value)
         return value
+
+
+def failing(loaders: Loaders, failure: Exception, key: int) -> Any:
+    """A value that fails to load: for its key, with its whole batch, or in what follows the loading."""
+    if key % 2:
+        return loaders.load(load_item, (0, 0, key, Held(failure))).then(released)
+    broken = partial(throw, failure)
+    return loaders.load(broken, key) if key % 4 else loaders.load(load_same, key).then(broken)
+
+
+def throw(failure: Exception, _keys: Any) -> Any:
+    raise failure
 
 
 def called(value: Any, info: Any, **arguments: Any) -> Any:
@@ -381,6 +447,16 @@ WRAPPERS = (
     lambda type_: GraphQLList(GraphQLNonNull(GraphQLList(type_))),
 )
 WEIGHTS = (6, 4, 3, 2, 2, 2, 1)
+MOMENT = datetime.datetime(2024, 2, 29, 23, 59, 59, 7, tzinfo=datetime.UTC)
+
+
+class Amount(Decimal):
+    """Not exactly a decimal."""
+
+    def __str__(self) -> str:
+        return "an amount"
+
+
 LEAVES: dict[str, list[Any]] = {
     "Int": [0, 1, -5, 2147483647],
     "Float": [0.0, 1.5, -2.25, 3],
@@ -389,6 +465,11 @@ LEAVES: dict[str, list[Any]] = {
     "ID": ["id", 7, 9007199254740993],
     "Color": [1, 2, "blue"],
     "Odd": [1, 7, 9, 11, 13, 15, 17, 19, 3, 5],
+    "Decimal": [Decimal("1.50"), Decimal(0), Decimal("1E+2")],
+    "SameDecimal": [Decimal("1.50"), Decimal("-0")],
+    "Euro": [Decimal("1.5"), Decimal(2)],
+    "DateTime": [MOMENT, MOMENT.replace(tzinfo=None)],
+    "Day": [MOMENT, MOMENT + datetime.timedelta(days=400)],
 }
 # At the edge of a type, or of another one.
 ODD_LEAVES: dict[str, list[Any]] = {
@@ -396,8 +477,13 @@ ODD_LEAVES: dict[str, list[Any]] = {
     "Float": [float("nan"), float("inf"), 7],
     "Boolean": [0, 1, 2.5],
     "ID": [7.0, True],
+    "Decimal": [Amount(3), 3],
+    "SameDecimal": [Amount(3), 3],
+    "Euro": [Amount(3), 3, "x"],
+    "DateTime": [MOMENT.date(), "2024"],
+    "Day": [MOMENT.date(), "2024"],
 }
-ODDITIES: list[Any] = [True, "12", [], {}, 2.5, b"x", "RED", object(), ""]
+ODDITIES: list[Any] = [True, "12", [], {}, 2.5, b"x", "RED", object(), "", Undefined]
 
 
 class Writer:
@@ -456,10 +542,16 @@ class Writer:
         return f"...{name} {self.directive()}"
 
     def overlapping(self, type_: Any) -> list[Any]:
-        if not is_abstract_type(type_):
+        """The types that a fragment inside of this type can be on: itself, and all that share an object with it."""
+        if type_.name in ("Query", "Mutation"):
             return [type_]
-        possible = list(self.world.schema.get_possible_types(type_))
-        return [*possible, self.world.interface] if type_ is self.world.interface else possible
+        world = self.world
+        candidates = (*world.objects, world.interface, world.narrow, world.union)
+        return [other for other in candidates if self.objects(other) & self.objects(type_)]
+
+    def objects(self, type_: Any) -> set[str]:
+        possible = self.world.schema.get_possible_types(type_) if is_abstract_type(type_) else [type_]
+        return {each.name for each in possible}
 
     def field(self, name: str, type_: Any, depth: int) -> str:
         field = type_.fields[name]
@@ -484,7 +576,7 @@ class Writer:
     def directive(self) -> str:
         if self.random.random() > 0.15:
             return ""
-        condition = self.random.choice(["true", "false", "$yes", "$maybe", "$yes"])
+        condition = self.random.choice(["true", "false", "$yes", "$maybe", "$yes", "$perhaps"])
         if condition.startswith("$"):
             self.used.add(condition[1:])
         return f"@{self.random.choice(['skip', 'include'])}(if: {condition})"
@@ -513,27 +605,31 @@ def ordered(data: Any) -> Any:
     return repr(data)
 
 
+# How often a document is executed with the same plans, and whether resolvers defer.
 RUNS = (
-    ("interpreted", DeferredExecutionContext, False),
-    ("compiled", CompiledExecutionContext, False),
-    ("compiled again", CompiledExecutionContext, False),
-    ("interpreted, deferred", DeferredExecutionContext, True),
-    ("compiled, deferred", CompiledExecutionContext, True),
-    ("all by generated code", CompiledExecutionContext, False),
+    ("interpreted", False),
+    ("compiled", False),
+    ("compiled again", False),
+    ("compiled, deferred", True),
 )
 
 
 def difference(case: Case) -> str | None:
-    """How an executor departs from graphql-core on this case; None when none does."""
+    """How an execution departs from graphql-core's on this case; None when none does."""
+    plans = Plans()
     other = case._replace(variables=case.other_variables)
-    return departure(case, RUNS) or departure(other, RUNS[-2:])
+    return (
+        departure(case, None, (("interpreted, deferred", True),))
+        or departure(case, plans, RUNS)
+        or departure(other, plans, RUNS)
+    )
 
 
-def departure(case: Case, runs: Any) -> str | None:
-    stock, stock_context = case.execute(ExecutionContext)
+def departure(case: Case, plans: Plans | None, runs: Any) -> str | None:
+    stock, stock_context = case.stock()
     expected = outcome(stock)
-    for name, context_class, defers in runs:
-        result, context = case.execute(context_class, defers=defers)
+    for name, defers in runs:
+        result, context = case.execute(plans, defers=defers)
         if outcome(result) != expected:
             return f"{name}\n{case}\nexpected {expected}\ngot      {outcome(result)}"
         if not defers and context.calls != stock_context.calls:

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 from graphql import GraphQLError
 
-from framework.graphql.body import check_variables, parse_json
 from framework.graphql.limits import Limits
+from framework.graphql.request import check_variables, parse_json
 
 LIMITS = Limits()
 

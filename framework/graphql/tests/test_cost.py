@@ -1,8 +1,10 @@
 import math
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from graphql import GraphQLError, build_schema, get_introspection_query
 
+from framework.graphql.cost import cost as declared_cost
 from framework.graphql.cost import cost_of
 from framework.graphql.documents import Documents
 from framework.graphql.limits import Limits
@@ -23,15 +25,15 @@ def test_a_cost_is_kept_for_what_it_depends_on():
     document = Documents(SCHEMA, LIMITS).get(text)
     asked = [
         {"n": n, "b": b, "id": identifier}
-        for n in (1, True, 30, "30", [1], 200, None)
+        for n in (1, True, 30, "30", [1], 200, 500.0, None)
         for b in (True, False, 1, 0)
         for identifier in ("1", "2")
     ]
 
     for variables in asked * 2:
         expected = outcome(cost_of, SCHEMA, document.operation(None), document.fragments, variables, LIMITS)
-        assert outcome(document.costs.of, document.operation(None), variables) == expected
-    assert len(document.costs._kept) == 3 * 4  # refusals, and what is no number, are not kept
+        assert outcome(document.cost, document.operation(None), variables) == expected
+    assert len(document.costs) == 3 * 4  # refusals, and what is no number, are not kept
 
 
 def outcome(function, *arguments):
@@ -85,6 +87,64 @@ def test_what_is_left_out_costs_nothing():
     text = "query($b:Boolean!){me{id} product(id:1) @include(if:$b){id} newest @skip(if:true){id}}"
     assert cost(text, {"b": True}) == 2
     assert cost(text, {"b": False}) == 1
+
+
+@pytest.mark.parametrize("size", [500, 500.0, 1e15])
+@pytest.mark.parametrize("text", ["{products(first:$n){totalCount}}", "{newest(first:$n){id}}"])
+def test_a_whole_float_is_a_page_size(text, size):
+    with pytest.raises(GraphQLError) as refused:
+        cost(f"query($n:Int){text}", {"n": size})
+    assert refused.value.message.endswith("items, more than 100 (GRAPHQL_LIMITS: page_size).")
+    assert cost(f"query($n:Int){text}", {"n": 50.0}) == cost(f"query($n:Int){text}", {"n": 50})
+
+
+SEARCHABLE = (
+    'type Query { search(text: String! = "", byTag: [String!], first: Int! = 10): [Hit!]! } type Hit { id: ID }'
+)
+
+
+def searchable(**costs):
+    schema = build_schema(SEARCHABLE)
+    schema.query_type.fields["search"].resolve = declared_cost(3, **costs)(lambda *_, **__: [])
+    schema.query_type.fields["search"].args["byTag"].out_name = "by_tag"
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "expected"),
+    [
+        ("{search{id}}", {}, 3),
+        ('{search(text:""){id}}', {}, 3),
+        ('{search(text:"a"){id}}', {}, 3 + 500),
+        ('{search(text:"a", byTag:["b"]){id}}', {}, 3 + 500 + 40),
+        ("{search(byTag:[]){id}}", {}, 3),
+        ('{a:search(text:"a"){id} b:search(text:"b"){id}}', {}, 2 * (3 + 500)),
+        ("query($t:String){search(text:$t){id}}", {}, 3),
+        ("query($t:String){search(text:$t){id}}", {"t": ""}, 3),
+        ("query($t:String){search(text:$t){id}}", {"t": "a"}, 3 + 500),
+        ('query($t:String="a"){search(text:$t){id}}', {}, 3 + 500),
+        ("query($t:[String!]){search(byTag:$t){id}}", {"t": ["a"]}, 3 + 40),
+    ],
+)
+def test_an_argument_costs_what_its_resolver_declares(text, variables, expected):
+    schema = searchable(text=500, by_tag=40)
+    assert cost(text, variables, schema) == expected
+    document = Documents(schema, LIMITS).get(text)
+    for _ in range(2):
+        assert document.cost(document.operation(None), variables) == expected
+
+
+def test_costs_are_kept_by_whether_a_priced_argument_is_given():
+    document = Documents(searchable(text=500), LIMITS).get("query($t:String){search(text:$t){id}}")
+    asked = [document.cost(document.operation(None), {"t": text}) for text in ("", "a", "b", "c", None, "")]
+    assert asked == [3, 503, 503, 503, 3, 3]
+    assert len(document.costs) == 2
+
+
+def test_a_cost_for_an_argument_that_the_field_lacks_refuses_to_start():
+    with pytest.raises(ImproperlyConfigured) as refused:
+        Documents(searchable(txet=500), LIMITS)
+    assert str(refused.value) == "@cost on Query.search names no argument of it: txet."
 
 
 def test_a_resolver_says_what_it_costs():

@@ -1,21 +1,13 @@
-import json
+import gc
 import threading
+import tracemalloc
 
 import pytest
-from django.core.cache.backends.locmem import LocMemCache
-from django.core.exceptions import ImproperlyConfigured
-from graphql import GraphQLError, OperationDefinitionNode
-from redis.exceptions import ConnectionError as RedisDown
+from graphql import GraphQLError, OperationDefinitionNode, build_schema
 
-from framework.graphql.documents import (
-    AllowList,
-    DocumentRefused,
-    Documents,
-    PersistedQueries,
-    hash_of,
-    load_allow_list,
-)
+from framework.graphql.documents import DocumentRefused, Documents
 from framework.graphql.errors import format_errors
+from framework.graphql.executor import compiled, execute
 from framework.graphql.limits import Limits
 from framework.graphql.tests.shop import SCHEMA
 
@@ -27,31 +19,12 @@ def documents(**options):
     return Documents(SCHEMA, Limits(), **options)
 
 
-def by_hash(sha256, version=1):
-    return {"persistedQuery": {"version": version, "sha256Hash": sha256}}
-
-
 def refusal_of(call, *arguments):
     """Message and code of the one error."""
     with pytest.raises(DocumentRefused) as refused:
         call(*arguments)
     (error,) = format_errors(refused.value.errors)
     return error["message"], error["extensions"]["code"]
-
-
-NOT_FOUND = ("PersistedQueryNotFound", "PERSISTED_QUERY_NOT_FOUND")
-NOT_SUPPORTED = ("PersistedQueryNotSupported", "PERSISTED_QUERY_NOT_SUPPORTED")
-NOT_LISTED = (
-    "This server runs only the documents on its list, and this is not one of them.",
-    "PERSISTED_QUERY_NOT_FOUND",
-)
-
-
-@pytest.fixture
-def store():
-    cache = LocMemCache("persisted", {})
-    cache.clear()
-    return cache
 
 
 # The cache
@@ -99,35 +72,68 @@ def test_what_is_invalid_is_refused_each_time_with_ten_errors_at_most():
         assert {error["extensions"]["code"] for error in errors} == {"GRAPHQL_VALIDATION_FAILED"}
 
 
-def test_documents_sent_once_do_not_push_out_those_in_use():
-    known = documents(entries=8)
-    in_use = known.get(ME)
-    assert known.get(ME) is in_use
-    for number in range(100):
-        known.get(f"{{a{number}:__typename}}")
-    assert known.get(ME) is in_use
+LEAVES = "id sku name price stock weight tags"
+PRODUCT = {"id": 1, "sku": "s", "name": "n", "price": "1", "stock": 1, "weight": 1, "tags": []}
 
 
-def test_the_cache_is_bounded_by_entries():
-    known = documents(entries=8)
-    for number in range(100):
-        known.get(f"{{a{number}:__typename}}")
-        known.get(f"{{a{number}:__typename}}")
-    assert len(known._cache) == 8
+def operation(number, groups):
+    """A valid document of its own, of 12 tokens and 8 fields a group."""
+    body = " ".join(f"a{group}: variants {{ {LEAVES} }}" for group in range(groups))
+    return f"query Q{number} {{ product(id: {number}) {{ {body} }} }}"
 
 
-def test_the_cache_is_bounded_by_tokens():
-    known = documents(tokens=100)
-    for number in range(100):
-        known.get(f"{{a{number}:__typename}}")
-        known.get(f"{{a{number}:__typename}}")
-    assert len(known._cache) == 100 // 5
-    known.get("{me{" + " id" * 60 + "}}")
-    assert known._cache.tokens <= 100
+def run(known, text):
+    """Execute a document as the view does."""
+    document = known.get(text)
+    root = {"product": PRODUCT | {"variants": [PRODUCT]}}
+    result = execute(known.schema, document.ast, plans=document.plans, root=root)
+    known.keep(document)
+    assert result.errors is None
+    return document
+
+
+def test_a_working_set_that_fits_is_read_once():
+    known = documents()
+    texts = [operation(number, 16) for number in range(150)]
+    first = [run(known, text) for text in texts]
+    assert {document.tokens for document in first} == {204}
+    for _ in range(2):
+        assert all(run(known, text) is document for text, document in zip(texts, first, strict=True))
+    assert {document.plans.size // compiled.BYTES_PER_FIELD for document in first} == {1 + 16 * 8}
+
+
+def test_documents_and_their_plans_stay_within_the_memory():
+    bound = 1_500_000
+    known = documents(memory=bound)
+    run(known, operation(1, 5))
+    gc.collect()
+    tracemalloc.start()
+    for number in range(15):
+        for _ in range(2):
+            run(known, operation(number, 20))
+    gc.collect()
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert known._cache.weight <= bound
+    assert 3 <= len(known._cache) < 10
+    assert used < bound * 1.1
+
+
+def test_a_document_grows_with_what_is_compiled_of_it_and_leaves_with_it():
+    known = documents(memory=1_000_000)
+    text = operation(1, 10)
+    first = run(known, text)
+    size = first.size
+    assert known._cache.weight == size
+    assert run(known, text) is first
+    assert known._cache.weight == first.size > size
+    for number in range(2, 40):
+        run(known, operation(number, 10))
+    assert run(known, text) is not first
 
 
 def test_threads_share_the_cache():
-    known = documents(entries=4)
+    known = documents(memory=4 * 11_000)
     errors = []
 
     def read(first):
@@ -144,7 +150,7 @@ def test_threads_share_the_cache():
     for thread in threads:
         thread.join()
     assert errors == []
-    assert len(known._cache) <= 4
+    assert 1 <= len(known._cache) <= 4
 
 
 # What strangers may learn
@@ -184,170 +190,40 @@ def test_the_name_of_a_type_is_no_introspection():
     assert documents(introspection=False).get("{__typename me{__typename}}")
 
 
-# Automatic persisted queries
+GUESSES = [
+    ("{product(id:1){nope}}", "Cannot query field 'nope' on type '(hidden)'."),
+    ("{product(id:1){related(nope:1){totalCount}}}", "Unknown argument 'nope' on field '(hidden).related'."),
+    ("{products(first:1)}", "Field 'products' of type '(hidden)' must have a selection of subfields."),
+    ("{me}", "Field 'me' of type '(hidden)' must have a selection of subfields."),
+]
 
 
-def test_a_persisted_query_is_sent_once_and_then_by_hash(store):
-    known = documents(persisted=PersistedQueries(store))
-    assert refusal_of(known.resolve, None, None, by_hash(hash_of(ME))) == NOT_FOUND
-    document = known.resolve(ME, None, by_hash(hash_of(ME)))
-    assert known.resolve(None, None, by_hash(hash_of(ME))) is document
-    assert known.resolve(None, None, by_hash(hash_of(ME).upper())) is document
-    assert known.resolve(None, f"sha256:{hash_of(ME)}") is document
+@pytest.mark.parametrize(("text", "start"), GUESSES)
+def test_a_wrong_guess_names_no_type_where_introspection_is_off(text, start):
+    message, code = refusal_of(documents(introspection=False, suggestions=False).get, text)
+    assert message.startswith(start)
+    assert code == "GRAPHQL_VALIDATION_FAILED"
 
 
-def test_processes_share_persisted_queries(store):
-    documents(persisted=PersistedQueries(store)).resolve(ME, None, by_hash(hash_of(ME)))
-    other = documents(persisted=PersistedQueries(store))
-    assert other.resolve(None, None, by_hash(hash_of(ME))).text == ME
+@pytest.mark.parametrize(("text", "_"), GUESSES)
+def test_a_wrong_guess_names_the_type_where_introspection_is_on(text, _):
+    assert "(hidden)" not in refusal_of(documents().get, text)[0]
 
 
-def test_only_valid_queries_are_persisted(store):
-    known = documents(persisted=PersistedQueries(store))
-    wrong = "{wrong}"
-    refusal_of(known.resolve, wrong, None, by_hash(hash_of(wrong)))
-    assert refusal_of(known.resolve, None, None, by_hash(hash_of(wrong))) == NOT_FOUND
-
-
-def test_a_long_query_runs_but_is_not_persisted(store):
-    known = documents(persisted=PersistedQueries(store, max_characters=3))
-    assert known.resolve(ME, None, by_hash(hash_of(ME))).text == ME
-    other = documents(persisted=PersistedQueries(store))
-    assert refusal_of(other.resolve, None, None, by_hash(hash_of(ME))) == NOT_FOUND
-
-
-def test_a_stored_text_that_is_not_that_of_the_hash_is_not_run(store):
-    store.set(f"graphql:persisted:{hash_of(ME)}", EMAIL)
-    known = documents(persisted=PersistedQueries(store))
-    assert refusal_of(known.resolve, None, None, by_hash(hash_of(ME))) == NOT_FOUND
-
-
-@pytest.mark.parametrize("failure", [RedisDown("down"), ConnectionRefusedError("down")])
-def test_a_cache_that_is_down_counts_as_empty(failure):
-    class Down:
-        def get(self, *_):
-            raise failure
-
-        set = get
-
-    known = documents(persisted=PersistedQueries(Down()))
-    assert refusal_of(known.resolve, None, None, by_hash(hash_of(ME))) == NOT_FOUND
-    assert known.resolve(ME, None, by_hash(hash_of(ME))).text == ME
-
-
-@pytest.mark.parametrize(
-    ("query", "extensions", "message"),
-    [
-        (ME, by_hash(hash_of(EMAIL)), "The sha256Hash is not that of the query."),
-        (ME, by_hash(hash_of(ME), version=2), "Only version 1 of persistedQuery is known."),
-        (ME, {"persistedQuery": "x"}, "Only version 1 of persistedQuery is known."),
-        (ME, by_hash(None), "persistedQuery has no sha256Hash."),
-        (None, None, "The request has no query."),
-        (None, {"tracing": {}}, "The request has no query."),
-    ],
-)
-def test_a_malformed_request_is_refused(store, query, extensions, message):
-    known = documents(persisted=PersistedQueries(store))
-    assert refusal_of(known.resolve, query, None, extensions) == (message, "BAD_USER_INPUT")
-
-
-def test_a_hash_without_persisted_queries_is_not_supported():
-    assert refusal_of(documents().resolve, None, None, by_hash(hash_of(ME))) == NOT_SUPPORTED
-    assert refusal_of(documents().resolve, None, "some-id") == NOT_SUPPORTED
-
-
-def test_an_id_that_is_no_hash_is_not_found(store):
-    known = documents(persisted=PersistedQueries(store))
-    assert refusal_of(known.resolve, None, "some-id") == NOT_FOUND
-
-
-# The allow-list
-
-MANIFESTS = {
-    "relay-compiler": {"0c1f": ME, "77ab": EMAIL},
-    "graphql-codegen": {hash_of(ME): ME, "0c1f": ME, hash_of(EMAIL): EMAIL},
-    "apollo": {
-        "format": "apollo-persisted-query-manifest",
-        "version": 1,
-        "operations": [
-            {"id": "0c1f", "name": "Me", "type": "query", "body": ME},
-            {"id": hash_of(EMAIL), "name": "Email", "type": "query", "body": EMAIL},
-        ],
-    },
-}
-
-
-def manifest(folder, content):
-    path = folder / "documents.json"
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return path
-
-
-@pytest.mark.parametrize("tool", MANIFESTS)
-def test_a_listed_document_runs_by_id_by_hash_and_by_text(tmp_path, tool):
-    allowed = load_allow_list(manifest(tmp_path, MANIFESTS[tool]))
-    assert len(allowed) == 2
-    known = documents(allowed=allowed)
-    assert known.resolve(None, "0c1f").text == ME
-    assert known.resolve(None, f"sha256:{hash_of(ME)}").text == ME
-    assert known.resolve(None, None, by_hash(hash_of(EMAIL))).text == EMAIL
-    assert known.resolve(EMAIL).text == EMAIL
-    assert known.resolve(EMAIL, None, by_hash(hash_of(EMAIL))).text == EMAIL
-
-
-@pytest.mark.parametrize(
-    ("query", "document_id"),
-    [("{me{id} }", None), ("{me{email}}", None), (None, "unknown"), (EMAIL, "0c1f"), (None, None), ("", None)],
-)
-def test_what_is_not_listed_does_not_run(query, document_id):
-    known = documents(allowed=AllowList({"0c1f": ME}))
-    assert refusal_of(known.resolve, query, document_id) == NOT_LISTED
-
-
-def test_a_listed_document_has_to_fit_the_schema():
-    known = documents(allowed=AllowList({"0c1f": "{gone}"}))
-    assert refusal_of(known.resolve, None, "0c1f") == (
-        "Cannot query field 'gone' on type 'Query'.",
-        "GRAPHQL_VALIDATION_FAILED",
+def test_types_that_are_no_secret_are_named():
+    known = documents(introspection=False, suggestions=False)
+    assert refusal_of(known.get, "{nope}")[0] == "Cannot query field 'nope' on type 'Query'."
+    assert (
+        refusal_of(known.get, "{me{...f}} fragment f on User{nope}")[0] == "Cannot query field 'nope' on type 'User'."
     )
+    message = refusal_of(known.get, "{product{id}}")[0]
+    assert message == "Field 'product' argument 'id' of type 'ID!' is required, but it was not provided."
 
 
-@pytest.mark.parametrize(
-    ("content", "cause"),
-    [
-        ("{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
-        ([], "it is not a JSON object."),
-        ({}, "it lists no document."),
-        ({"a": 1}, "the document of 'a' is not a text."),
-        (
-            {"format": "other", "version": 1},
-            "its format is 'other', version 1, which is not known.",
-        ),
-        (
-            {"format": "apollo-persisted-query-manifest", "version": 1, "operations": [1]},
-            "its 'operations' is not a list of objects.",
-        ),
-        (
-            {"format": "apollo-persisted-query-manifest", "version": 1, "operations": [{"body": ME}]},
-            "the document of None is not a text.",
-        ),
-        (
-            {
-                "format": "apollo-persisted-query-manifest",
-                "version": 1,
-                "operations": [{"id": "a", "body": ME}, {"id": "a", "body": EMAIL}],
-            },
-            "it has two documents with the id 'a'.",
-        ),
-    ],
-)
-def test_a_malformed_manifest_is_refused_by_file_and_cause(tmp_path, content, cause):
-    path = manifest(tmp_path, content)
-    with pytest.raises(ImproperlyConfigured) as refused:
-        load_allow_list(path)
-    assert str(refused.value) == f"The list of allowed documents {path} cannot be used: {cause}"
-
-
-def test_a_missing_manifest_is_refused(tmp_path):
-    with pytest.raises(ImproperlyConfigured, match="No such file"):
-        load_allow_list(tmp_path / "documents.json")
+def test_bad_variables_name_no_type_where_introspection_is_off():
+    schema = build_schema("type Query { a(of: Outer): Int } input Outer { inner: Inner! } input Inner { n: Int }")
+    text = "query($of: Outer) { a(of: $of) }"
+    known = Documents(schema, Limits(), introspection=False, suggestions=False)
+    errors = execute(schema, known.get(text).ast, variables={"of": {}}).errors
+    assert "'Inner!'" in errors[0].message
+    assert "Inner" not in known.hide_types(errors, text)[0].message

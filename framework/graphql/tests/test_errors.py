@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from framework import errors as domain
 from framework.graphql.documents import DocumentRefused, Documents
-from framework.graphql.errors import FROM_DOMAIN, MASKED, ErrorCode, format_error, format_errors, refusal
+from framework.graphql.errors import FROM_DOMAIN, MASKED, ErrorCode, client_error, format_error, format_errors
 from framework.graphql.limits import Limits
 
 
@@ -198,8 +198,8 @@ def test_a_syntax_error_has_its_own_code():
     }
 
 
-def test_a_refusal_is_shown_as_it_is():
-    assert format_error(refusal("No.", ErrorCode.RATE_LIMITED)) == {
+def test_a_client_error_is_shown_as_it_is():
+    assert format_error(client_error("No.", ErrorCode.RATE_LIMITED)) == {
         "message": "No.",
         "extensions": {"code": "RATE_LIMITED"},
     }

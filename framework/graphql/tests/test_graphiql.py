@@ -1,10 +1,12 @@
 import hashlib
+from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.test import Client
 
-FOLDER = settings.BASE_DIR / "framework" / "static" / "graphiql"
+import framework
+
+FOLDER = Path(framework.__file__).parent / "static" / "graphiql"
 # As npm serves them: graphiql 2.4.7, react and react-dom 17.0.2.
 SHA256 = {
     "graphiql.min.js": "9ff2ca6842eea42d47fcf53a8e8cfec9b7912474f6c4275e904b7a39830e3995",

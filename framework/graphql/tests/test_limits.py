@@ -1,4 +1,5 @@
 import dataclasses
+import time
 
 import pytest
 from graphql import GraphQLError, Lexer, Source, TokenKind, get_introspection_query, parse
@@ -6,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework.graphql.documents import DocumentRefused, Documents
-from framework.graphql.limits import Limits, Shape, check_document, check_text
+from framework.graphql.limits import Limits, RateLimit
+from framework.graphql.shape import Shape, check_document
 from framework.graphql.tests.shop import SCHEMA
+from framework.graphql.text import check_text
 
 LIMITS = Limits()
 NO_LIMITS = Limits(**{field.name: 10**9 for field in dataclasses.fields(Limits)})
@@ -256,3 +259,13 @@ def lexed(text: str) -> tuple[int, bool]:
     except GraphQLError:
         return tokens, False
     return tokens, True
+
+
+def test_a_rate_counts_each_client_in_each_window(monkeypatch):
+    rate, now = RateLimit(2), 1_000_000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    assert [rate.allows(client) for client in ("a", "a", "a", "b", 1)] == [True, True, False, True, True]
+    now += rate.seconds_left() - 1
+    assert not rate.allows("a")
+    now += 1
+    assert rate.allows("a")

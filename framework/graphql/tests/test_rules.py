@@ -5,13 +5,14 @@ from types import SimpleNamespace
 import graphene
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from graphql import execute_sync, parse
+from graphql import parse
 
+from framework import discovery
 from framework.actor import NOBODY, Actor, allow, anyone, staff
 from framework.errors import PermissionDenied, Unauthenticated
-from framework.graphql.executor import CompiledExecutionContext, DeferredExecutionContext
+from framework.graphql.executor import Plans, execute
 from framework.graphql.loaders import Loaders
-from framework.graphql.schema import enforce_rules
+from framework.graphql.schema import enforce_rules, join
 
 STAFF = Actor(user_id=1, is_staff=True)
 reached = []
@@ -58,11 +59,13 @@ def schema():
     return made
 
 
-@pytest.fixture(params=[CompiledExecutionContext, DeferredExecutionContext])
+@pytest.fixture(params=["compiled", "interpreted"])
 def ask(request, schema):
     def ask(query, actor):
-        context = SimpleNamespace(actor=actor, loaders=Loaders())
-        return execute_sync(schema, parse(query), context_value=context, execution_context_class=request.param)
+        document, plans = parse(query), Plans()
+        if request.param == "compiled":
+            plans.of_operation(document, None, {})  # the first use, which is interpreted
+        return execute(schema, document, plans=plans, context=SimpleNamespace(actor=actor, loaders=Loaders()))
 
     return ask
 
@@ -112,3 +115,13 @@ def test_a_rule_that_nobody_would_ask_refuses_to_start():
 
     with pytest.raises(ImproperlyConfigured, match=r"Lost\.resolve_nmae carries @allow\(\.\.\.\), but it resolves no"):
         enforce_rules(graphene.Schema(query=Root).graphql_schema)
+
+
+def test_domains_without_mutations_make_a_schema_that_only_answers_queries(monkeypatch):
+    domain = SimpleNamespace(__name__="apps.one.schema", Query=Query)
+    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [domain])
+
+    schema = join().graphql_schema
+
+    assert schema.mutation_type is None
+    assert schema.query_type.fields.keys() == {"items", "item"}

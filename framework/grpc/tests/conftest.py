@@ -10,13 +10,16 @@ def serving(interceptor=None, **options):
     return testing.serving(probe.register, interceptor or probe.chain(), **options)
 
 
-@pytest.fixture(params=["local", "network"])
-def channel(request):
-    """The same calls without and with a network."""
-    if request.param == "local":
-        yield testing.LocalChannel(probe.register, probe.chain())
-        return
-    with serving() as address, grpc.insecure_channel(address) as channel:
+@pytest.fixture(scope="module")
+def address():
+    """A server of the probe service that all tests of a module call."""
+    with serving() as address:
+        yield address
+
+
+@pytest.fixture
+def channel(address):
+    with grpc.insecure_channel(address) as channel:
         yield channel
 
 

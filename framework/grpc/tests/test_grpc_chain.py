@@ -18,7 +18,7 @@ from framework.grpc.errors import from_call
 from framework.grpc.service import Service
 from framework.grpc.tests import probe
 from framework.grpc.tests.conftest import serving
-from framework.testing.grpc import LocalChannel
+from framework.testing import grpc as testing
 
 ID = ("x-request-id", "an-id-1")
 
@@ -277,6 +277,7 @@ def test_a_handler_that_never_met_a_rule_lets_nobody_in():
         handler = grpc.unary_unary_rpc_method_handler(probe.echo, probe.Text.FromString, probe.Text.SerializeToString)
         server.add_registered_method_handlers(probe.NAME, {"Write": handler})
 
-    stub = probe.Stub(LocalChannel(register, probe.chain()))
+    with testing.serving(register, probe.chain()) as address, grpc.insecure_channel(address) as channel:
+        error = failure(probe.Stub(channel).Write, probe.Text(), metadata=probe.bearer())
 
-    assert failure(stub.Write, probe.Text(), metadata=probe.bearer()).code() is grpc.StatusCode.PERMISSION_DENIED
+    assert error.code() is grpc.StatusCode.PERMISSION_DENIED

@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -13,17 +12,12 @@ from framework.actor import NOBODY, SYSTEM, Actor
 from framework.grpc.channel import Channel, service_config
 from framework.grpc.tests import probe
 from framework.grpc.tests.conftest import serving
-from framework.testing.grpc import LocalChannel
 
 
-@pytest.fixture(params=["local", "network"])
-def remote(request):
+@pytest.fixture
+def remote(address):
     """The probe service as a domain's client calls it."""
-    if request.param == "local":
-        local = LocalChannel(probe.register, probe.chain())
-        yield probe.Stub(Channel("grpc://local:1", probe.DESCRIPTOR, token=probe.TOKEN, connect=lambda: local))
-        return
-    with serving() as address, Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel:
+    with Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel:
         yield probe.Stub(channel)
 
 
@@ -199,11 +193,8 @@ def callee():
     """A process that serves the probe; its address stands in its first line."""
     program = "import django; django.setup()\nfrom framework.grpc.tests.conftest import serving\n"
     program += "with serving() as address: print(address, flush=True); input()"
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "project.settings"}
     command = [sys.executable, "-c", program]
-    with subprocess.Popen(
-        command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield process
         process.kill()
 
@@ -253,7 +244,6 @@ assert stub.Write(probe.Text(text="parent")).text == "parent"
 """
         done = subprocess.run(
             [sys.executable, "-c", program],
-            env={**os.environ, "DJANGO_SETTINGS_MODULE": "project.settings"},
             capture_output=True,
             text=True,
             timeout=30,
@@ -270,7 +260,7 @@ class Refuse:
         if name.split(".")[0] in ("django", "structlog", "grpc_status", "django_grpc_framework"):
             raise ImportError(name)
 sys.meta_path.insert(0, Refuse())
-import framework.grpc.channel, framework.grpc.convert, framework.grpc.validate, framework.grpc.errors
+import framework.grpc.channel, framework.grpc.convert, framework.grpc.errors
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
 

@@ -23,7 +23,7 @@ from framework.grpc import service as rpc
 from framework.grpc.tests import probe
 from framework.management.commands.grpcrunserver import full_address
 from framework.observe import readiness
-from framework.testing.plugin import free_port
+from framework.testing.servers import free_port
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -336,7 +336,7 @@ def migrated(tmp_path_factory):
     """A folder with a database of its own: a process without its tables says NOT_SERVING."""
     folder = tmp_path_factory.mktemp("migrated")
     environ = {**os.environ, "DATA_DIR": str(folder), "DATABASE_URL": ""}
-    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], env=environ, check=True)
+    subprocess.run([sys.executable, "-m", "django", "migrate", "--verbosity", "0"], env=environ, check=True)
     return folder
 
 
@@ -348,7 +348,7 @@ def run(migrated):
     def start(*words, **variables):
         port = free_port()
         process = subprocess.Popen(
-            [sys.executable, "manage.py", "grpcrunserver", f"127.0.0.1:{port}", *words],
+            [sys.executable, "-m", "django", "grpcrunserver", f"127.0.0.1:{port}", *words],
             env={**os.environ, "DATA_DIR": str(migrated), "DATABASE_URL": "", "LOG_FORMAT": "json", **variables},
             stderr=subprocess.PIPE,
             text=True,
@@ -376,7 +376,7 @@ def test_the_command_refuses_a_busy_port(run):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         done = subprocess.run(
-            [sys.executable, "manage.py", "grpcrunserver", f"127.0.0.1:{port}"],
+            [sys.executable, "-m", "django", "grpcrunserver", f"127.0.0.1:{port}"],
             capture_output=True,
             text=True,
             timeout=30,

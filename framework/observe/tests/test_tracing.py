@@ -10,18 +10,18 @@ from celery import shared_task
 from django.db import connection
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import StatusCode
+from pydantic_settings import BaseSettings
 from sentry_sdk.transport import Transport
 from structlog import get_logger
 
-from apps.accounts.tests.factories import UserFactory
 from framework import context, env
 from framework.context import trace
 from framework.grpc.channel import Channel
 from framework.grpc.tests import probe
 from framework.observe import logs, tracing
 from framework.observe import sentry as reports
-from framework.testing.grpc import LocalChannel
-from project.env import Env
+from framework.testing.grpc import serving
+from framework.tests.library.factories import UserFactory
 
 PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 TRACE = int(PARENT.split("-")[1], 16)
@@ -60,10 +60,12 @@ def test_a_task_is_in_the_trace_of_what_queued_it(spans, run_queued_tasks):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_call_and_its_callee_are_one_trace(spans):
-    local = LocalChannel(probe.register, probe.chain())
-    remote = probe.Stub(Channel("grpc://local:1", probe.DESCRIPTOR, token=probe.TOKEN, connect=lambda: local))
-    with trace.span("caller"):
-        remote.Write(probe.Text())
+    with (
+        serving(probe.register, probe.chain()) as address,
+        Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel,
+        trace.span("caller"),
+    ):
+        probe.Stub(channel).Write(probe.Text())
 
     client = spans.named(f"{probe.NAME}/Write")
     server = spans.named(f"grpc /{probe.NAME}/Write")
@@ -112,6 +114,12 @@ def test_what_ends_leaves_its_callers_span_as_it_was(spans):
     assert spans.inside(spans.named("outer")) == ["a", "b"]
 
 
+class Telemetry(BaseSettings):
+    secrets_dir: str = "/nowhere"
+    otel_traces_exporter: str = ""
+    otel_exporter_otlp_endpoint: str = ""
+
+
 @pytest.mark.parametrize(
     ("variables", "expected"),
     [
@@ -126,7 +134,7 @@ def test_the_standard_variables_decide(monkeypatch, variables, expected):
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
 
-    assert env.traces_exporter(env.load(Env)) == expected
+    assert env.traces_exporter(env.load(Telemetry)) == expected
 
 
 class Collector(BaseHTTPRequestHandler):
@@ -187,7 +195,7 @@ def reported(settings, monkeypatch):
 @pytest.mark.django_db
 def test_an_error_is_reported_with_its_request_id_and_release(graphql, reported, monkeypatch):
     page = graphql().login(UserFactory())
-    monkeypatch.setattr("apps.accounts.repository.get_user", lambda _: 1 / 0)
+    monkeypatch.setattr("framework.tests.library.repository.get_user", lambda _: 1 / 0)
     password = "yranac"[::-1]  # in a frame of the stack, as any value might be
     page("{ me { id } }", password=password)
 

@@ -10,12 +10,10 @@ import pytest
 from celery import Celery
 from django.db import connection, transaction
 
-from benchmarks.faults.stores import RabbitMQ, rabbitmq_server
-from framework.queue import broker, relay
-from framework.queue import table as queue
+from framework.queue import broker, outbox, relay
 from framework.queue.celery_settings import _RABBITMQ as RABBITMQ
 from framework.queue.models import QueuedTask
-from framework.queue.tests import fast
+from framework.queue.tests import impatient_worker
 from framework.queue.tests.test_faults import (
     effects,
     in_a_thread,
@@ -24,6 +22,7 @@ from framework.queue.tests.test_faults import (
     test_a_task_whose_worker_was_killed_is_done_once,  # noqa: F401 - the same, on this broker
     wait_for,
 )
+from framework.testing.rabbitmq import RabbitMQ, rabbitmq_server
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -77,9 +76,9 @@ def frozen(worker):
 
 def test_a_task_of_a_transaction_runs_once_and_one_that_was_rolled_back_never(running):
     with transaction.atomic():
-        fast.effect.delay("a")
+        impatient_worker.effect.delay("a")
     with transaction.atomic():
-        fast.effect.delay("b")
+        impatient_worker.effect.delay("b")
         transaction.set_rollback(True)
     wait_for(nothing_is_queued)
 
@@ -91,8 +90,8 @@ def test_a_broker_that_dies_loses_nothing(running, node, frozen, caplog, wiped):
     frozen()
     names = {f"task-{number}" for number in range(50)}
     for name in sorted(names):
-        fast.effect.delay(name)
-    wait_for(lambda: not QueuedTask.objects.filter(published=0).exists())
+        impatient_worker.effect.delay(name)
+    wait_for(lambda: not QueuedTask.objects.filter(times_published=0).exists())
     node.crash()
     if wiped:
         node.wipe()
@@ -108,13 +107,13 @@ def test_while_the_broker_is_away_tasks_wait_in_the_table(node, settings):
     settings.CELERY_BROKER_URL = "amqp://127.0.0.1:1"
     away = Celery("test", broker=settings.CELERY_BROKER_URL, set_as_current=False)
     away.conf.update(task_publish_retry=False, broker_transport_options=RABBITMQ | {"max_retries": 1})
-    fast.effect.delay("a")
+    impatient_worker.effect.delay("a")
     with pytest.raises(broker.DOWN):
         relay.publish_due(away)
     with pytest.raises(broker.DOWN):
         broker.connect().is_marked()
 
-    assert [message.args for message in queue.claim_due()] == [["a"]]
+    assert [message.args for message in outbox.claim_due()] == [["a"]]
 
 
 def test_how_much_waits_is_told(node, settings):

@@ -1,14 +1,16 @@
 import pytest
 from celery.schedules import crontab, schedule
+from django.core.exceptions import ImproperlyConfigured
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
+import framework.queue.tasks  # noqa: F401 - registers the task
 from framework.queue.models import DeclaredSchedule
 from framework.queue.schedules import reconcile
 
 pytestmark = pytest.mark.django_db
 
-DAILY = {"report": {"task": "catalog.report", "schedule": crontab(hour="6", minute="0")}}
-HOURLY = {"report": {"task": "catalog.report", "schedule": crontab(minute="0")}}
+DAILY = {"report": {"task": "queue.heartbeat", "schedule": crontab(hour="6", minute="0")}}
+HOURLY = {"report": {"task": "queue.heartbeat", "schedule": crontab(minute="0")}}
 
 
 def report() -> PeriodicTask:
@@ -65,7 +67,22 @@ def test_a_schedule_that_left_the_code_is_disabled_and_comes_back_enabled():
 
 def test_a_schedule_that_staff_made_is_left_alone():
     mine = IntervalSchedule.objects.create(every=1, period="days")
-    PeriodicTask.objects.create(name="mine", task="catalog.report", interval=mine)
-    reconcile({"every": {"task": "catalog.report", "schedule": schedule(30)}})
+    PeriodicTask.objects.create(name="mine", task="queue.heartbeat", interval=mine)
+    reconcile({"every": {"task": "queue.heartbeat", "schedule": schedule(30)}})
 
     assert PeriodicTask.objects.get(name="mine").enabled
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"task": "of.nobody"}, "'of.nobody', which no tasks.py declares"),
+        ({"args": (1, 2)}, "wrong arguments"),
+        ({"options": {"queue": "fast"}}, "options queue"),
+    ],
+)
+def test_a_schedule_that_could_never_run_is_refused_by_name(wrong, why):
+    with pytest.raises(ImproperlyConfigured, match=f"'bad'.*{why}"):
+        reconcile(DAILY | {"bad": DAILY["report"] | wrong})
+
+    assert not PeriodicTask.objects.filter(name__in=["report", "bad"]).exists()

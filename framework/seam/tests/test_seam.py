@@ -1,165 +1,22 @@
-"""What every domain has to keep to so that it can move out, and so that no caller sees it move."""
+"""What each rule of the seam finds."""
 
-import inspect
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
-from importlib import import_module
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple, get_type_hints
 
 import pytest
-from django.apps import apps
-from django.db import models, transaction
+from django.db import models
 from django.db.models import QuerySet
 from django.test.utils import isolate_apps
 
-from framework import discovery
 from framework.actor import Actor
 from framework.pages import Keyset, Page
-from framework.testing.seam import conforms, is_value
-
-PUBLIC = list(discovery.modules("public"))
-
-
-def functions(public: ModuleType) -> dict[str, Callable[..., Any]]:
-    found = {name: getattr(public, name) for name in public.__all__}
-    return {name: function for name, function in found.items() if inspect.isfunction(function)}
-
-
-def moving(writes_only: bool = False) -> list[Any]:
-    """Each function of a domain that can run elsewhere, with what stands for it then."""
-    return [pytest.param(*pair, id=pair[0].__name__) for pair in _pairs() if not (writes_only and reads(pair[0]))]
-
-
-def reads(function: Callable[..., Any]) -> bool:
-    return function.__name__.startswith(("get_", "list_", "count_"))
-
-
-def _pairs() -> Iterator[tuple[Any, Any]]:
-    for client in discovery.modules("client"):
-        package = client.__name__.rpartition(".")[0]
-        for name, function in functions(import_module(f"{package}.public")).items():
-            if not function.__module__.endswith(".entities"):
-                yield function, getattr(client, name, None)
-
-
-def uncrossable(function: Callable[..., Any]) -> list[str]:
-    """What of a function's signature cannot cross the seam."""
-    hints = get_type_hints(function)
-    names = [*inspect.signature(function).parameters, "return"]
-    missing = [f"{name} has no type" for name in names if name not in hints]
-    return missing + [f"{name}: {hint} is no value" for name, hint in hints.items() if not is_value(hint)]
-
-
-def without_batch(public: ModuleType) -> list[str]:
-    """Reads of one thing by its id that GraphQL could only repeat for each row of a list.
-
-    What an actor is asked of is a use case, not a thing that belongs to another.
-    """
-    found = functions(public)
-    wrong = []
-    for name, function in found.items():
-        parameters = list(inspect.signature(function).parameters)
-        if not name.startswith("get_") or len(parameters) != 1 or not parameters[0].endswith("_id"):
-            continue
-        batch = found.get(f"{name}s")
-        hints = get_type_hints(batch) if batch else {}
-        thing = get_type_hints(function)["return"]
-        expected = {f"{parameters[0]}s": Sequence[int], "return": dict[int, thing]}
-        if hints != expected:
-            wrong.append(f"{name} needs {name}s({parameters[0]}s: Sequence[int]), which returns a dict by id")
-    return wrong
-
-
-def crossing_relations(tables: Sequence[type[models.Model]]) -> list[str]:
-    """Relations between tables of two of our domains: one of them may have to live in another database."""
-    return [
-        f"{model._meta.label}.{field.name}"
-        for model in tables
-        for field in model._meta.get_fields()
-        if field.is_relation and not field.auto_created and isinstance(field.related_model, type)
-        if _is_ours(model) and _is_ours(field.related_model)
-        if model._meta.app_label != field.related_model._meta.app_label
-    ]
-
-
-def _is_ours(model: type[models.Model]) -> bool:
-    return not model.__module__.startswith(("django.", "django_"))
-
-
-def nothing_for(function: Callable[..., Any]) -> dict[str, None]:
-    """Arguments that could not be used: a guard that comes first does not look at them."""
-    return dict.fromkeys(inspect.signature(function).parameters)
-
-
-def test_only_values_cross_the_seam():
-    found = {
-        f"{public.__name__}.{name}": uncrossable(function)
-        for public in PUBLIC
-        for name, function in functions(public).items()
-    }
-
-    assert len(found) > 2
-    assert {name: problems for name, problems in found.items() if problems} == {}
-
-
-def test_all_that_is_public_is_a_function_or_a_value():
-    others = [
-        f"{public.__name__}.{name}"
-        for public in PUBLIC
-        for name in public.__all__
-        if name not in functions(public) and not is_value(getattr(public, name))
-    ]
-
-    assert others == []
-
-
-@pytest.mark.parametrize(("here", "elsewhere"), moving())
-def test_a_function_looks_the_same_wherever_its_domain_runs(here, elsewhere):
-    assert elsewhere is not None
-    assert inspect.signature(here) == inspect.signature(elsewhere)
-    assert get_type_hints(here) == get_type_hints(elsewhere)
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("here", "elsewhere"), moving(writes_only=True))
-def test_what_is_no_read_by_its_name_refuses_to_be_part_of_the_callers_transaction(here, elsewhere):
-    for function in (here, elsewhere):
-        with transaction.atomic(), pytest.raises(RuntimeError, match="must not stand inside of a transaction"):
-            function(**nothing_for(function))
-
-
-def test_things_are_got_one_by_one_and_many_at_once():
-    assert {public.__name__: without_batch(public) for public in PUBLIC if without_batch(public)} == {}
-
-
-def test_no_table_points_into_another_domain():
-    assert crossing_relations(apps.get_models()) == []
-
-
-def test_no_query_joins_tables_of_another_domain():
-    """By name, as there is no relation to go along: only a domain's own code may name its tables."""
-    tables = {table._meta.db_table: table._meta.app_label for table in apps.get_models() if _is_ours(table)}
-    named = [
-        f"{path.relative_to(path.parents[1])}: {table}"
-        for label in sorted(set(tables.values()))
-        for path in sorted(_folder(label).rglob("*.py"))
-        if "tests" not in path.parts
-        for table in re.findall(r"\b[a-z]+_[a-z]+\b", path.read_text())
-        if tables.get(table, label) != label
-    ]
-
-    assert named == []
-
-
-def _folder(label: str) -> Path:
-    return Path(apps.get_app_config(label).path)
-
-
-# The guards themselves: what each of them finds.
+from framework.testing.rules import crossing_relations, uncrossable, untested, without_batch
+from framework.testing.seam import conforms, is_value, via
+from framework.tests.library import models as library
+from framework.tests.library import public
 
 
 class Colour(StrEnum):
@@ -233,11 +90,25 @@ def test_the_guard_of_batches_misses_no_function():
     ]
 
 
-@isolate_apps("framework.queue", "apps.accounts")
+def test_the_guard_of_contract_tests_misses_no_function(tmp_path):
+    def get_thing() -> None: ...
+    def get_other() -> None: ...
+
+    client = ModuleType("shop.client")
+    vars(client).update(get_thing=get_thing, get_other=get_other, _helper=get_thing, __file__=tmp_path / "client.py")
+    get_thing.__module__ = get_other.__module__ = "shop.client"
+
+    assert untested(client) == ["get_thing", "get_other"]
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_contract.py").write_text("shop.get_thing(7)")
+    assert untested(client) == ["get_other"]
+
+
+@isolate_apps("framework.queue", "framework.tests.library")
 def test_the_guard_of_relations_finds_a_foreign_key():
     class Owner(models.Model):  # noqa: DJ008
         class Meta:
-            app_label = "accounts"
+            app_label = "library"
 
     class Owned(models.Model):  # noqa: DJ008
         owner = models.ForeignKey(Owner, models.CASCADE)
@@ -248,3 +119,25 @@ def test_the_guard_of_relations_finds_a_foreign_key():
             app_label = "queue"
 
     assert crossing_relations([Owner, Owned]) == ["queue.Owned.owner", "queue.Owned.friends"]
+
+
+def test_the_domain_of_these_tests_keeps_the_rules():
+    assert [uncrossable(getattr(public, name)) for name in ("add_book", "get_book", "get_books")] == [[], [], []]
+    assert without_batch(public) == []
+
+
+def test_a_function_that_answers_something_else_than_it_declares_is_caught(monkeypatch):
+    def get_book(book_id: int) -> public.Book:
+        return library.Book(title="A")
+
+    def count_books() -> int:
+        return "3"
+
+    module = SimpleNamespace(get_book=get_book, count_books=count_books)
+    monkeypatch.setattr("framework.testing.seam.import_module", lambda name: module)
+
+    with via("framework.tests.library", "direct") as books:
+        with pytest.raises(AssertionError, match="get_book answered <Book: A>"):
+            books.get_book(5)
+        with pytest.raises(AssertionError, match="count_books answered '3', which is no <class 'int'>"):
+            books.count_books()

@@ -22,24 +22,35 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/catalog/v1/catalog.proto\x12\ncatalog.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xfb\x01\n\x07Product\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12!\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.Money\x12\r\n\x05stock\x18\x06 \x01(\x05\x12\x11\n\tis_active\x18\x07 \x01(\x08\x12\x0f\n\x07version\x18\x08 \x01(\x05\x12.\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x1f\n\x11GetProductRequest\x12\n\n\x02id\x18\x01 \x01(\x03\":\n\x12GetProductResponse\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\"&\n\x17\x42\x61tchGetProductsRequest\x12\x0b\n\x03ids\x18\x01 \x03(\x03\"A\n\x18\x42\x61tchGetProductsResponse\x12%\n\x08products\x18\x01 \x03(\x0b\x32\x13.catalog.v1.Product\"\x8c\x01\n\x13ListProductsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06search\x18\x03 \x01(\t\x12*\n\x08order_by\x18\x04 \x01(\x0e\x32\x18.catalog.v1.ProductOrder\x12\x12\n\nwith_total\x18\x05 \x01(\x08\"e\n\x14ListProductsResponse\x12%\n\x08products\x18\x01 \x03(\x0b\x32\x13.catalog.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x05\"\x17\n\x15StreamProductsRequest\"?\n\x16StreamProductsResponse\x12%\n\x08products\x18\x01 \x03(\x0b\x32\x13.catalog.v1.Product\"x\n\x14\x43reateProductRequest\x12\x0b\n\x03sku\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12!\n\x05price\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12\r\n\x05stock\x18\x05 \x01(\x05\"=\n\x15\x43reateProductResponse\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\"m\n\x14UpdateProductRequest\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\"=\n\x15UpdateProductResponse\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\"4\n\x15\x41rchiveProductRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x05\">\n\x16\x41rchiveProductResponse\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\",\n\x04Line\x12\x12\n\nproduct_id\x18\x01 \x01(\x03\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"\x9a\x01\n\x0bReservation\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.catalog.v1.ReservationStatus\x12\x1f\n\x05lines\x18\x03 \x03(\x0b\x32\x10.catalog.v1.Line\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"O\n\x0eReserveRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05lines\x18\x02 \x03(\x0b\x32\x10.catalog.v1.Line\x12\x0f\n\x07seconds\x18\x03 \x01(\x05\"?\n\x0fReserveResponse\x12,\n\x0breservation\x18\x01 \x01(\x0b\x32\x17.catalog.v1.Reservation\"\x1c\n\rCommitRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\">\n\x0e\x43ommitResponse\x12,\n\x0breservation\x18\x01 \x01(\x0b\x32\x17.catalog.v1.Reservation\"\x1d\n\x0eReleaseRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"?\n\x0fReleaseResponse\x12,\n\x0breservation\x18\x01 \x01(\x0b\x32\x17.catalog.v1.Reservation*\xd4\x01\n\x0cProductOrder\x12\x1d\n\x19PRODUCT_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12PRODUCT_ORDER_NAME\x10\x01\x12\x1b\n\x17PRODUCT_ORDER_NAME_DESC\x10\x02\x12\x17\n\x13PRODUCT_ORDER_PRICE\x10\x03\x12\x1c\n\x18PRODUCT_ORDER_PRICE_DESC\x10\x04\x12\x19\n\x15PRODUCT_ORDER_CREATED\x10\x05\x12\x1e\n\x1aPRODUCT_ORDER_CREATED_DESC\x10\x06*\xb7\x01\n\x11ReservationStatus\x12\"\n\x1eRESERVATION_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17RESERVATION_STATUS_HELD\x10\x01\x12 \n\x1cRESERVATION_STATUS_COMMITTED\x10\x02\x12\x1f\n\x1bRESERVATION_STATUS_RELEASED\x10\x03\x12\x1e\n\x1aRESERVATION_STATUS_EXPIRED\x10\x04\x32\xdb\x06\n\x0e\x43\x61talogService\x12P\n\nGetProduct\x12\x1d.catalog.v1.GetProductRequest\x1a\x1e.catalog.v1.GetProductResponse\"\x03\x90\x02\x01\x12\x62\n\x10\x42\x61tchGetProducts\x12#.catalog.v1.BatchGetProductsRequest\x1a$.catalog.v1.BatchGetProductsResponse\"\x03\x90\x02\x01\x12V\n\x0cListProducts\x12\x1f.catalog.v1.ListProductsRequest\x1a .catalog.v1.ListProductsResponse\"\x03\x90\x02\x01\x12^\n\x0eStreamProducts\x12!.catalog.v1.StreamProductsRequest\x1a\".catalog.v1.StreamProductsResponse\"\x03\x90\x02\x01\x30\x01\x12T\n\rCreateProduct\x12 .catalog.v1.CreateProductRequest\x1a!.catalog.v1.CreateProductResponse\x12T\n\rUpdateProduct\x12 .catalog.v1.UpdateProductRequest\x1a!.catalog.v1.UpdateProductResponse\x12W\n\x0e\x41rchiveProduct\x12!.catalog.v1.ArchiveProductRequest\x1a\".catalog.v1.ArchiveProductResponse\x12G\n\x07Reserve\x12\x1a.catalog.v1.ReserveRequest\x1a\x1b.catalog.v1.ReserveResponse\"\x03\x90\x02\x02\x12\x44\n\x06\x43ommit\x12\x19.catalog.v1.CommitRequest\x1a\x1a.catalog.v1.CommitResponse\"\x03\x90\x02\x02\x12G\n\x07Release\x12\x1a.catalog.v1.ReleaseRequest\x1a\x1b.catalog.v1.ReleaseResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fprotos/catalog/v1/catalog.proto\x12\ncatalog.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\"\xa6\x02\n\x07Product\x12\x10\n\x02id\x18\x01 \x01(\x03\x42\x04\xe2\x41\x01\x08\x12\x0b\n\x03sku\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12!\n\x05price\x18\x05 \x01(\x0b\x32\x12.google.type.Money\x12\r\n\x05stock\x18\x06 \x01(\x05\x12\x16\n\tis_active\x18\x07 \x01(\x08H\x00\x88\x01\x01\x12\x15\n\x07version\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x34\n\ncreated_at\x18\t \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x34\n\nupdated_at\x18\n \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\x0c\n\n_is_active\"\'\n\x11GetProductRequest\x12\x12\n\nproduct_id\x18\x01 \x01(\x03\":\n\x12GetProductResponse\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\".\n\x17\x42\x61tchGetProductsRequest\x12\x13\n\x0bproduct_ids\x18\x01 \x03(\x03\"A\n\x18\x42\x61tchGetProductsResponse\x12%\n\x08products\x18\x01 \x03(\x0b\x32\x13.catalog.v1.Product\"\x8b\x01\n\x13ListProductsRequest\x12\x16\n\tpage_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x0e\n\x06search\x18\x03 \x01(\t\x12*\n\x08order_by\x18\x04 \x01(\x0e\x32\x18.catalog.v1.ProductOrderB\x0c\n\n_page_size\"V\n\x14ListProductsResponse\x12%\n\x08products\x18\x01 \x03(\x0b\x32\x13.catalog.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"&\n\x14\x43ountProductsRequest\x12\x0e\n\x06search\x18\x01 \x01(\t\"&\n\x15\x43ountProductsResponse\x12\r\n\x05total\x18\x01 \x01(\x05\"\x17\n\x15StreamProductsRequest\"?\n\x16StreamProductsResponse\x12%\n\x08products\x18\x01 \x03(\x0b\x32\x13.catalog.v1.Product\"<\n\x14\x43reateProductRequest\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\"=\n\x15\x43reateProductResponse\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\"~\n\x14UpdateProductRequest\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x0f\n\x07version\x18\x03 \x01(\x05\"=\n\x15UpdateProductResponse\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\"<\n\x15\x41rchiveProductRequest\x12\x12\n\nproduct_id\x18\x01 \x01(\x03\x12\x0f\n\x07version\x18\x02 \x01(\x05\">\n\x16\x41rchiveProductResponse\x12$\n\x07product\x18\x01 \x01(\x0b\x32\x13.catalog.v1.Product\",\n\x04Line\x12\x12\n\nproduct_id\x18\x01 \x01(\x03\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"\x9a\x01\n\x0bReservation\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.catalog.v1.ReservationStatus\x12\x1f\n\x05lines\x18\x03 \x03(\x0b\x32\x10.catalog.v1.Line\x12.\n\nexpires_at\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"`\n\x0eReserveRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1f\n\x05lines\x18\x02 \x03(\x0b\x32\x10.catalog.v1.Line\x12\x14\n\x07seconds\x18\x03 \x01(\x05H\x00\x88\x01\x01\x42\n\n\x08_seconds\"?\n\x0fReserveResponse\x12,\n\x0breservation\x18\x01 \x01(\x0b\x32\x17.catalog.v1.Reservation\"\x1c\n\rCommitRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\">\n\x0e\x43ommitResponse\x12,\n\x0breservation\x18\x01 \x01(\x0b\x32\x17.catalog.v1.Reservation\"\x1d\n\x0eReleaseRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\"?\n\x0fReleaseResponse\x12,\n\x0breservation\x18\x01 \x01(\x0b\x32\x17.catalog.v1.Reservation*\xd4\x01\n\x0cProductOrder\x12\x1d\n\x19PRODUCT_ORDER_UNSPECIFIED\x10\x00\x12\x16\n\x12PRODUCT_ORDER_NAME\x10\x01\x12\x1b\n\x17PRODUCT_ORDER_NAME_DESC\x10\x02\x12\x17\n\x13PRODUCT_ORDER_PRICE\x10\x03\x12\x1c\n\x18PRODUCT_ORDER_PRICE_DESC\x10\x04\x12\x19\n\x15PRODUCT_ORDER_CREATED\x10\x05\x12\x1e\n\x1aPRODUCT_ORDER_CREATED_DESC\x10\x06*\xb7\x01\n\x11ReservationStatus\x12\"\n\x1eRESERVATION_STATUS_UNSPECIFIED\x10\x00\x12\x1b\n\x17RESERVATION_STATUS_HELD\x10\x01\x12 \n\x1cRESERVATION_STATUS_COMMITTED\x10\x02\x12\x1f\n\x1bRESERVATION_STATUS_RELEASED\x10\x03\x12\x1e\n\x1aRESERVATION_STATUS_EXPIRED\x10\x04\x32\xb6\x07\n\x0e\x43\x61talogService\x12P\n\nGetProduct\x12\x1d.catalog.v1.GetProductRequest\x1a\x1e.catalog.v1.GetProductResponse\"\x03\x90\x02\x01\x12\x62\n\x10\x42\x61tchGetProducts\x12#.catalog.v1.BatchGetProductsRequest\x1a$.catalog.v1.BatchGetProductsResponse\"\x03\x90\x02\x01\x12V\n\x0cListProducts\x12\x1f.catalog.v1.ListProductsRequest\x1a .catalog.v1.ListProductsResponse\"\x03\x90\x02\x01\x12Y\n\rCountProducts\x12 .catalog.v1.CountProductsRequest\x1a!.catalog.v1.CountProductsResponse\"\x03\x90\x02\x01\x12^\n\x0eStreamProducts\x12!.catalog.v1.StreamProductsRequest\x1a\".catalog.v1.StreamProductsResponse\"\x03\x90\x02\x01\x30\x01\x12T\n\rCreateProduct\x12 .catalog.v1.CreateProductRequest\x1a!.catalog.v1.CreateProductResponse\x12T\n\rUpdateProduct\x12 .catalog.v1.UpdateProductRequest\x1a!.catalog.v1.UpdateProductResponse\x12W\n\x0e\x41rchiveProduct\x12!.catalog.v1.ArchiveProductRequest\x1a\".catalog.v1.ArchiveProductResponse\x12G\n\x07Reserve\x12\x1a.catalog.v1.ReserveRequest\x1a\x1b.catalog.v1.ReserveResponse\"\x03\x90\x02\x02\x12\x44\n\x06\x43ommit\x12\x19.catalog.v1.CommitRequest\x1a\x1a.catalog.v1.CommitResponse\"\x03\x90\x02\x02\x12G\n\x07Release\x12\x1a.catalog.v1.ReleaseRequest\x1a\x1b.catalog.v1.ReleaseResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.catalog.v1.catalog_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['id']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['id']._serialized_options = b'\342A\001\010'
+  _globals['_PRODUCT'].fields_by_name['version']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['version']._serialized_options = b'\342A\001\003'
+  _globals['_PRODUCT'].fields_by_name['created_at']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['created_at']._serialized_options = b'\342A\001\003'
+  _globals['_PRODUCT'].fields_by_name['updated_at']._loaded_options = None
+  _globals['_PRODUCT'].fields_by_name['updated_at']._serialized_options = b'\342A\001\003'
   _globals['_CATALOGSERVICE'].methods_by_name['GetProduct']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['GetProduct']._serialized_options = b'\220\002\001'
   _globals['_CATALOGSERVICE'].methods_by_name['BatchGetProducts']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['BatchGetProducts']._serialized_options = b'\220\002\001'
   _globals['_CATALOGSERVICE'].methods_by_name['ListProducts']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['ListProducts']._serialized_options = b'\220\002\001'
+  _globals['_CATALOGSERVICE'].methods_by_name['CountProducts']._loaded_options = None
+  _globals['_CATALOGSERVICE'].methods_by_name['CountProducts']._serialized_options = b'\220\002\001'
   _globals['_CATALOGSERVICE'].methods_by_name['StreamProducts']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['StreamProducts']._serialized_options = b'\220\002\001'
   _globals['_CATALOGSERVICE'].methods_by_name['Reserve']._loaded_options = None
@@ -48,56 +59,60 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CATALOGSERVICE'].methods_by_name['Commit']._serialized_options = b'\220\002\002'
   _globals['_CATALOGSERVICE'].methods_by_name['Release']._loaded_options = None
   _globals['_CATALOGSERVICE'].methods_by_name['Release']._serialized_options = b'\220\002\002'
-  _globals['_PRODUCTORDER']._serialized_start=1946
-  _globals['_PRODUCTORDER']._serialized_end=2158
-  _globals['_RESERVATIONSTATUS']._serialized_start=2161
-  _globals['_RESERVATIONSTATUS']._serialized_end=2344
-  _globals['_PRODUCT']._serialized_start=140
-  _globals['_PRODUCT']._serialized_end=391
-  _globals['_GETPRODUCTREQUEST']._serialized_start=393
-  _globals['_GETPRODUCTREQUEST']._serialized_end=424
-  _globals['_GETPRODUCTRESPONSE']._serialized_start=426
-  _globals['_GETPRODUCTRESPONSE']._serialized_end=484
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=486
-  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=524
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=526
-  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=591
-  _globals['_LISTPRODUCTSREQUEST']._serialized_start=594
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=734
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=736
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=837
-  _globals['_STREAMPRODUCTSREQUEST']._serialized_start=839
-  _globals['_STREAMPRODUCTSREQUEST']._serialized_end=862
-  _globals['_STREAMPRODUCTSRESPONSE']._serialized_start=864
-  _globals['_STREAMPRODUCTSRESPONSE']._serialized_end=927
-  _globals['_CREATEPRODUCTREQUEST']._serialized_start=929
-  _globals['_CREATEPRODUCTREQUEST']._serialized_end=1049
-  _globals['_CREATEPRODUCTRESPONSE']._serialized_start=1051
-  _globals['_CREATEPRODUCTRESPONSE']._serialized_end=1112
-  _globals['_UPDATEPRODUCTREQUEST']._serialized_start=1114
-  _globals['_UPDATEPRODUCTREQUEST']._serialized_end=1223
-  _globals['_UPDATEPRODUCTRESPONSE']._serialized_start=1225
-  _globals['_UPDATEPRODUCTRESPONSE']._serialized_end=1286
-  _globals['_ARCHIVEPRODUCTREQUEST']._serialized_start=1288
-  _globals['_ARCHIVEPRODUCTREQUEST']._serialized_end=1340
-  _globals['_ARCHIVEPRODUCTRESPONSE']._serialized_start=1342
-  _globals['_ARCHIVEPRODUCTRESPONSE']._serialized_end=1404
-  _globals['_LINE']._serialized_start=1406
-  _globals['_LINE']._serialized_end=1450
-  _globals['_RESERVATION']._serialized_start=1453
-  _globals['_RESERVATION']._serialized_end=1607
-  _globals['_RESERVEREQUEST']._serialized_start=1609
-  _globals['_RESERVEREQUEST']._serialized_end=1688
-  _globals['_RESERVERESPONSE']._serialized_start=1690
-  _globals['_RESERVERESPONSE']._serialized_end=1753
-  _globals['_COMMITREQUEST']._serialized_start=1755
-  _globals['_COMMITREQUEST']._serialized_end=1783
-  _globals['_COMMITRESPONSE']._serialized_start=1785
-  _globals['_COMMITRESPONSE']._serialized_end=1847
-  _globals['_RELEASEREQUEST']._serialized_start=1849
-  _globals['_RELEASEREQUEST']._serialized_end=1878
-  _globals['_RELEASERESPONSE']._serialized_start=1880
-  _globals['_RELEASERESPONSE']._serialized_end=1943
-  _globals['_CATALOGSERVICE']._serialized_start=2347
-  _globals['_CATALOGSERVICE']._serialized_end=3206
+  _globals['_PRODUCTORDER']._serialized_start=2084
+  _globals['_PRODUCTORDER']._serialized_end=2296
+  _globals['_RESERVATIONSTATUS']._serialized_start=2299
+  _globals['_RESERVATIONSTATUS']._serialized_end=2482
+  _globals['_PRODUCT']._serialized_start=173
+  _globals['_PRODUCT']._serialized_end=467
+  _globals['_GETPRODUCTREQUEST']._serialized_start=469
+  _globals['_GETPRODUCTREQUEST']._serialized_end=508
+  _globals['_GETPRODUCTRESPONSE']._serialized_start=510
+  _globals['_GETPRODUCTRESPONSE']._serialized_end=568
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_start=570
+  _globals['_BATCHGETPRODUCTSREQUEST']._serialized_end=616
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_start=618
+  _globals['_BATCHGETPRODUCTSRESPONSE']._serialized_end=683
+  _globals['_LISTPRODUCTSREQUEST']._serialized_start=686
+  _globals['_LISTPRODUCTSREQUEST']._serialized_end=825
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=827
+  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=913
+  _globals['_COUNTPRODUCTSREQUEST']._serialized_start=915
+  _globals['_COUNTPRODUCTSREQUEST']._serialized_end=953
+  _globals['_COUNTPRODUCTSRESPONSE']._serialized_start=955
+  _globals['_COUNTPRODUCTSRESPONSE']._serialized_end=993
+  _globals['_STREAMPRODUCTSREQUEST']._serialized_start=995
+  _globals['_STREAMPRODUCTSREQUEST']._serialized_end=1018
+  _globals['_STREAMPRODUCTSRESPONSE']._serialized_start=1020
+  _globals['_STREAMPRODUCTSRESPONSE']._serialized_end=1083
+  _globals['_CREATEPRODUCTREQUEST']._serialized_start=1085
+  _globals['_CREATEPRODUCTREQUEST']._serialized_end=1145
+  _globals['_CREATEPRODUCTRESPONSE']._serialized_start=1147
+  _globals['_CREATEPRODUCTRESPONSE']._serialized_end=1208
+  _globals['_UPDATEPRODUCTREQUEST']._serialized_start=1210
+  _globals['_UPDATEPRODUCTREQUEST']._serialized_end=1336
+  _globals['_UPDATEPRODUCTRESPONSE']._serialized_start=1338
+  _globals['_UPDATEPRODUCTRESPONSE']._serialized_end=1399
+  _globals['_ARCHIVEPRODUCTREQUEST']._serialized_start=1401
+  _globals['_ARCHIVEPRODUCTREQUEST']._serialized_end=1461
+  _globals['_ARCHIVEPRODUCTRESPONSE']._serialized_start=1463
+  _globals['_ARCHIVEPRODUCTRESPONSE']._serialized_end=1525
+  _globals['_LINE']._serialized_start=1527
+  _globals['_LINE']._serialized_end=1571
+  _globals['_RESERVATION']._serialized_start=1574
+  _globals['_RESERVATION']._serialized_end=1728
+  _globals['_RESERVEREQUEST']._serialized_start=1730
+  _globals['_RESERVEREQUEST']._serialized_end=1826
+  _globals['_RESERVERESPONSE']._serialized_start=1828
+  _globals['_RESERVERESPONSE']._serialized_end=1891
+  _globals['_COMMITREQUEST']._serialized_start=1893
+  _globals['_COMMITREQUEST']._serialized_end=1921
+  _globals['_COMMITRESPONSE']._serialized_start=1923
+  _globals['_COMMITRESPONSE']._serialized_end=1985
+  _globals['_RELEASEREQUEST']._serialized_start=1987
+  _globals['_RELEASEREQUEST']._serialized_end=2016
+  _globals['_RELEASERESPONSE']._serialized_start=2018
+  _globals['_RELEASERESPONSE']._serialized_end=2081
+  _globals['_CATALOGSERVICE']._serialized_start=2485
+  _globals['_CATALOGSERVICE']._serialized_end=3435
 # @@protoc_insertion_point(module_scope)

@@ -90,8 +90,9 @@ class Product(_message.Message):
     description: _builtins.str
     stock: _builtins.int
     is_active: _builtins.bool
+    """True unless a new product says otherwise."""
     version: _builtins.int
-    """Grows with each change; send it back with an update."""
+    """Grows with each change."""
     @_builtins.property
     def price(self) -> _money_pb2.Money: ...
     @_builtins.property
@@ -107,16 +108,18 @@ class Product(_message.Message):
         description: _builtins.str = ...,
         price: _money_pb2.Money | None = ...,
         stock: _builtins.int = ...,
-        is_active: _builtins.bool = ...,
+        is_active: _builtins.bool | None = ...,
         version: _builtins.int = ...,
         created_at: _timestamp_pb2.Timestamp | None = ...,
         updated_at: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "price", b"price", "updated_at", b"updated_at"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_is_active", b"_is_active", "created_at", b"created_at", "is_active", b"is_active", "price", b"price", "updated_at", b"updated_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["created_at", b"created_at", "description", b"description", "id", b"id", "is_active", b"is_active", "name", b"name", "price", b"price", "sku", b"sku", "stock", b"stock", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_is_active", b"_is_active", "created_at", b"created_at", "description", b"description", "id", b"id", "is_active", b"is_active", "name", b"name", "price", b"price", "sku", b"sku", "stock", b"stock", "updated_at", b"updated_at", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__is_active: _TypeAlias = _typing.Literal["is_active"]  # noqa: Y015
+    _WhichOneofArgType__is_active: _TypeAlias = _typing.Literal["_is_active", b"_is_active"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__is_active) -> _WhichOneofReturnType__is_active | None: ...
 
 Global___Product: _TypeAlias = Product  # noqa: Y015
 
@@ -124,16 +127,16 @@ Global___Product: _TypeAlias = Product  # noqa: Y015
 class GetProductRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
-    id: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
+    product_id: _builtins.int
     def __init__(
         self,
         *,
-        id: _builtins.int = ...,
+        product_id: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product_id", b"product_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -163,19 +166,19 @@ Global___GetProductResponse: _TypeAlias = GetProductResponse  # noqa: Y015
 class BatchGetProductsRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    IDS_FIELD_NUMBER: _builtins.int
+    PRODUCT_IDS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+    def product_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """500 at most."""
 
     def __init__(
         self,
         *,
-        ids: _abc.Iterable[_builtins.int] | None = ...,
+        product_ids: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ids", b"ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product_ids", b"product_ids"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -209,30 +212,28 @@ class ListProductsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     SEARCH_FIELD_NUMBER: _builtins.int
     ORDER_BY_FIELD_NUMBER: _builtins.int
-    WITH_TOTAL_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
-    """1 to 500; 0 for 50."""
+    """1 to 500; 50 unless it is set."""
     page_token: _builtins.str
     """The next_page_token of the page before, with the same search and order."""
     search: _builtins.str
     """Part of a name or SKU, in any case."""
     order_by: Global___ProductOrder.ValueType
-    with_total: _builtins.bool
-    """Also answer how many products match."""
     def __init__(
         self,
         *,
-        page_size: _builtins.int = ...,
+        page_size: _builtins.int | None = ...,
         page_token: _builtins.str = ...,
         search: _builtins.str = ...,
         order_by: Global___ProductOrder.ValueType = ...,
-        with_total: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "page_size", b"page_size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "search", b"search", "with_total", b"with_total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_page_size", b"_page_size", "order_by", b"order_by", "page_size", b"page_size", "page_token", b"page_token", "search", b"search"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__page_size: _TypeAlias = _typing.Literal["page_size"]  # noqa: Y015
+    _WhichOneofArgType__page_size: _TypeAlias = _typing.Literal["_page_size", b"_page_size"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__page_size) -> _WhichOneofReturnType__page_size | None: ...
 
 Global___ListProductsRequest: _TypeAlias = ListProductsRequest  # noqa: Y015
 
@@ -242,11 +243,8 @@ class ListProductsResponse(_message.Message):
 
     PRODUCTS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
-    TOTAL_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty on the last page."""
-    total: _builtins.int
-    """Only with with_total."""
     @_builtins.property
     def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___Product]: ...
     def __init__(
@@ -254,15 +252,53 @@ class ListProductsResponse(_message.Message):
         *,
         products: _abc.Iterable[Global___Product] | None = ...,
         next_page_token: _builtins.str = ...,
-        total: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "products", b"products", "total", b"total"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "products", b"products"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListProductsResponse: _TypeAlias = ListProductsResponse  # noqa: Y015
+
+@_typing.final
+class CountProductsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SEARCH_FIELD_NUMBER: _builtins.int
+    search: _builtins.str
+    """As in ListProductsRequest."""
+    def __init__(
+        self,
+        *,
+        search: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["search", b"search"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountProductsRequest: _TypeAlias = CountProductsRequest  # noqa: Y015
+
+@_typing.final
+class CountProductsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    def __init__(
+        self,
+        *,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CountProductsResponse: _TypeAlias = CountProductsResponse  # noqa: Y015
 
 @_typing.final
 class StreamProductsRequest(_message.Message):
@@ -303,29 +339,17 @@ Global___StreamProductsResponse: _TypeAlias = StreamProductsResponse  # noqa: Y0
 class CreateProductRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    SKU_FIELD_NUMBER: _builtins.int
-    NAME_FIELD_NUMBER: _builtins.int
-    DESCRIPTION_FIELD_NUMBER: _builtins.int
-    PRICE_FIELD_NUMBER: _builtins.int
-    STOCK_FIELD_NUMBER: _builtins.int
-    sku: _builtins.str
-    name: _builtins.str
-    description: _builtins.str
-    stock: _builtins.int
+    PRODUCT_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def price(self) -> _money_pb2.Money: ...
+    def product(self) -> Global___Product: ...
     def __init__(
         self,
         *,
-        sku: _builtins.str = ...,
-        name: _builtins.str = ...,
-        description: _builtins.str = ...,
-        price: _money_pb2.Money | None = ...,
-        stock: _builtins.int = ...,
+        product: Global___Product | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["price", b"price"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "name", b"name", "price", b"price", "sku", b"sku", "stock", b"stock"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -357,23 +381,27 @@ class UpdateProductRequest(_message.Message):
 
     PRODUCT_FIELD_NUMBER: _builtins.int
     UPDATE_MASK_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    version: _builtins.int
+    """The version that was read."""
     @_builtins.property
     def product(self) -> Global___Product:
-        """Holds the id, the version that was read, and the new values."""
+        """Holds the id and the new values."""
 
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Any of sku, name, description, price, stock, is_active."""
+        """Any of sku, name, description, price, stock, is_active; also price.currency_code, or price.units with price.nanos."""
 
     def __init__(
         self,
         *,
         product: Global___Product | None = ...,
         update_mask: _field_mask_pb2.FieldMask | None = ...,
+        version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "update_mask", b"update_mask"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "update_mask", b"update_mask"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "update_mask", b"update_mask", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -403,19 +431,19 @@ Global___UpdateProductResponse: _TypeAlias = UpdateProductResponse  # noqa: Y015
 class ArchiveProductRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    ID_FIELD_NUMBER: _builtins.int
+    PRODUCT_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
-    id: _builtins.int
+    product_id: _builtins.int
     version: _builtins.int
     def __init__(
         self,
         *,
-        id: _builtins.int = ...,
+        product_id: _builtins.int = ...,
         version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product_id", b"product_id", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -504,7 +532,7 @@ class ReserveRequest(_message.Message):
     key: _builtins.str
     """1 to 64 characters, chosen by the caller; names this reservation for good."""
     seconds: _builtins.int
-    """How long to hold them; 0 for 900."""
+    """How long to hold them; 900 unless it is set."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Line]:
         """1 to 100, each product once."""
@@ -514,13 +542,15 @@ class ReserveRequest(_message.Message):
         *,
         key: _builtins.str = ...,
         lines: _abc.Iterable[Global___Line] | None = ...,
-        seconds: _builtins.int = ...,
+        seconds: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seconds", b"_seconds", "seconds", b"seconds"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "lines", b"lines", "seconds", b"seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seconds", b"_seconds", "key", b"key", "lines", b"lines", "seconds", b"seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__seconds: _TypeAlias = _typing.Literal["seconds"]  # noqa: Y015
+    _WhichOneofArgType__seconds: _TypeAlias = _typing.Literal["_seconds", b"_seconds"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__seconds) -> _WhichOneofReturnType__seconds | None: ...
 
 Global___ReserveRequest: _TypeAlias = ReserveRequest  # noqa: Y015
 

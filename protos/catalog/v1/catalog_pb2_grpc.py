@@ -52,6 +52,11 @@ class CatalogServiceStub:
                 request_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsRequest.SerializeToString,
                 response_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsResponse.FromString,
                 _registered_method=True)
+        self.CountProducts = channel.unary_unary(
+                '/catalog.v1.CatalogService/CountProducts',
+                request_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.CountProductsRequest.SerializeToString,
+                response_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.CountProductsResponse.FromString,
+                _registered_method=True)
         self.StreamProducts = channel.unary_stream(
                 '/catalog.v1.CatalogService/StreamProducts',
                 request_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.StreamProductsRequest.SerializeToString,
@@ -111,6 +116,13 @@ class CatalogServiceServicer:
 
     def ListProducts(self, request, context):
         """One page of the products that are sold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CountProducts(self, request, context):
+        """How many products ListProducts goes through.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -184,6 +196,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ListProducts,
                     request_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsRequest.FromString,
                     response_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsResponse.SerializeToString,
+            ),
+            'CountProducts': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountProducts,
+                    request_deserializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.CountProductsRequest.FromString,
+                    response_serializer=protos_dot_catalog_dot_v1_dot_catalog__pb2.CountProductsResponse.SerializeToString,
             ),
             'StreamProducts': grpc.unary_stream_rpc_method_handler(
                     servicer.StreamProducts,
@@ -305,6 +322,33 @@ class CatalogService:
             '/catalog.v1.CatalogService/ListProducts',
             protos_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsRequest.SerializeToString,
             protos_dot_catalog_dot_v1_dot_catalog__pb2.ListProductsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountProducts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/catalog.v1.CatalogService/CountProducts',
+            protos_dot_catalog_dot_v1_dot_catalog__pb2.CountProductsRequest.SerializeToString,
+            protos_dot_catalog_dot_v1_dot_catalog__pb2.CountProductsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -42,6 +42,8 @@ class CatalogServiceStub:
     """Products that do not exist are left out of the answer; the order is not kept."""
     ListProducts: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]
     """One page of the products that are sold."""
+    CountProducts: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CountProductsRequest, _catalog_pb2.CountProductsResponse]
+    """How many products ListProducts goes through."""
     StreamProducts: _grpc.UnaryStreamMultiCallable[_catalog_pb2.StreamProductsRequest, _catalog_pb2.StreamProductsResponse]
     """All products, archived ones too, in chunks, by id. For copying the catalog elsewhere."""
     CreateProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]
@@ -74,6 +76,8 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """Products that do not exist are left out of the answer; the order is not kept."""
     ListProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]  # type: ignore[assignment]
     """One page of the products that are sold."""
+    CountProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CountProductsRequest, _catalog_pb2.CountProductsResponse]  # type: ignore[assignment]
+    """How many products ListProducts goes through."""
     StreamProducts: _aio.UnaryStreamMultiCallable[_catalog_pb2.StreamProductsRequest, _catalog_pb2.StreamProductsResponse]  # type: ignore[assignment]
     """All products, archived ones too, in chunks, by id. For copying the catalog elsewhere."""
     CreateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]  # type: ignore[assignment]
@@ -121,6 +125,14 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListProductsResponse, _abc.Awaitable[_catalog_pb2.ListProductsResponse]]:
         """One page of the products that are sold."""
+
+    @_abc_1.abstractmethod
+    def CountProducts(
+        self,
+        request: _catalog_pb2.CountProductsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.CountProductsResponse, _abc.Awaitable[_catalog_pb2.CountProductsResponse]]:
+        """How many products ListProducts goes through."""
 
     @_abc_1.abstractmethod
     def StreamProducts(

@@ -22,57 +22,68 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from google.type import money_pb2 as google_dot_type_dot_money__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/orders/v1/orders.proto\x12\torders.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\",\n\x04Line\x12\x12\n\nproduct_id\x18\x01 \x01(\x03\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"\xe3\x01\n\x05Order\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\x03\x12&\n\x06status\x18\x03 \x01(\x0e\x32\x16.orders.v1.OrderStatus\x12!\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.Money\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"g\n\tOrderLine\x12\x12\n\nproduct_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12&\n\nunit_price\x18\x03 \x01(\x0b\x32\x12.google.type.Money\x12\x10\n\x08quantity\x18\x04 \x01(\x05\"@\n\x11PlaceOrderRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05lines\x18\x02 \x03(\x0b\x32\x0f.orders.v1.Line\"5\n\x12PlaceOrderResponse\x12\x1f\n\x05order\x18\x01 \x01(\x0b\x32\x10.orders.v1.Order\"\x1d\n\x0fGetOrderRequest\x12\n\n\x02id\x18\x01 \x01(\x03\"3\n\x10GetOrderResponse\x12\x1f\n\x05order\x18\x01 \x01(\x0b\x32\x10.orders.v1.Order\"N\n\x11ListOrdersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x12\n\nwith_total\x18\x03 \x01(\x08\"^\n\x12ListOrdersResponse\x12 \n\x06orders\x18\x01 \x03(\x0b\x32\x10.orders.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\r\n\x05total\x18\x03 \x01(\x05\")\n\x14\x42\x61tchGetLinesRequest\x12\x11\n\torder_ids\x18\x01 \x03(\x03\"C\n\nOrderLines\x12\x10\n\x08order_id\x18\x01 \x01(\x03\x12#\n\x05lines\x18\x02 \x03(\x0b\x32\x14.orders.v1.OrderLine\">\n\x15\x42\x61tchGetLinesResponse\x12%\n\x06orders\x18\x01 \x03(\x0b\x32\x15.orders.v1.OrderLines\"0\n\x12\x43\x61ncelOrderRequest\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"6\n\x13\x43\x61ncelOrderResponse\x12\x1f\n\x05order\x18\x01 \x01(\x0b\x32\x10.orders.v1.Order*\x95\x01\n\x0bOrderStatus\x12\x1c\n\x18ORDER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14ORDER_STATUS_PENDING\x10\x01\x12\x17\n\x13ORDER_STATUS_PLACED\x10\x02\x12\x19\n\x15ORDER_STATUS_REJECTED\x10\x03\x12\x1a\n\x16ORDER_STATUS_CANCELLED\x10\x04\x32\xa4\x03\n\x0cOrderService\x12N\n\nPlaceOrder\x12\x1c.orders.v1.PlaceOrderRequest\x1a\x1d.orders.v1.PlaceOrderResponse\"\x03\x90\x02\x02\x12H\n\x08GetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x1b.orders.v1.GetOrderResponse\"\x03\x90\x02\x01\x12N\n\nListOrders\x12\x1c.orders.v1.ListOrdersRequest\x1a\x1d.orders.v1.ListOrdersResponse\"\x03\x90\x02\x01\x12W\n\rBatchGetLines\x12\x1f.orders.v1.BatchGetLinesRequest\x1a .orders.v1.BatchGetLinesResponse\"\x03\x90\x02\x01\x12Q\n\x0b\x43\x61ncelOrder\x12\x1d.orders.v1.CancelOrderRequest\x1a\x1e.orders.v1.CancelOrderResponse\"\x03\x90\x02\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/orders/v1/orders.proto\x12\torders.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/type/money.proto\",\n\x04Line\x12\x12\n\nproduct_id\x18\x01 \x01(\x03\x12\x10\n\x08quantity\x18\x02 \x01(\x05\"\xe9\x01\n\x05Order\x12\n\n\x02id\x18\x01 \x01(\x03\x12\x13\n\x0b\x63ustomer_id\x18\x02 \x01(\x03\x12&\n\x06status\x18\x03 \x01(\x0e\x32\x16.orders.v1.OrderStatus\x12\'\n\x05total\x18\x04 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x01\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"m\n\tOrderLine\x12\x12\n\nproduct_id\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\x12,\n\nunit_price\x18\x03 \x01(\x0b\x32\x12.google.type.MoneyB\x04\xe2\x41\x01\x01\x12\x10\n\x08quantity\x18\x04 \x01(\x05\"l\n\x11PlaceOrderRequest\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x1e\n\x05lines\x18\x02 \x03(\x0b\x32\x0f.orders.v1.Line\x12*\n\x0e\x65xpected_total\x18\x03 \x01(\x0b\x32\x12.google.type.Money\"5\n\x12PlaceOrderResponse\x12\x1f\n\x05order\x18\x01 \x01(\x0b\x32\x10.orders.v1.Order\"#\n\x0fGetOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\x03\"3\n\x10GetOrderResponse\x12\x1f\n\x05order\x18\x01 \x01(\x0b\x32\x10.orders.v1.Order\"M\n\x11ListOrdersRequest\x12\x16\n\tpage_size\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\npage_token\x18\x02 \x01(\tB\x0c\n\n_page_size\"O\n\x12ListOrdersResponse\x12 \n\x06orders\x18\x01 \x03(\x0b\x32\x10.orders.v1.Order\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x14\n\x12\x43ountOrdersRequest\"$\n\x13\x43ountOrdersResponse\x12\r\n\x05total\x18\x01 \x01(\x05\")\n\x14\x42\x61tchGetLinesRequest\x12\x11\n\torder_ids\x18\x01 \x03(\x03\"C\n\nOrderLines\x12\x10\n\x08order_id\x18\x01 \x01(\x03\x12#\n\x05lines\x18\x02 \x03(\x0b\x32\x14.orders.v1.OrderLine\">\n\x15\x42\x61tchGetLinesResponse\x12%\n\x06orders\x18\x01 \x03(\x0b\x32\x15.orders.v1.OrderLines\"6\n\x12\x43\x61ncelOrderRequest\x12\x10\n\x08order_id\x18\x01 \x01(\x03\x12\x0e\n\x06reason\x18\x02 \x01(\t\"6\n\x13\x43\x61ncelOrderResponse\x12\x1f\n\x05order\x18\x01 \x01(\x0b\x32\x10.orders.v1.Order*\x95\x01\n\x0bOrderStatus\x12\x1c\n\x18ORDER_STATUS_UNSPECIFIED\x10\x00\x12\x18\n\x14ORDER_STATUS_PENDING\x10\x01\x12\x17\n\x13ORDER_STATUS_PLACED\x10\x02\x12\x19\n\x15ORDER_STATUS_REJECTED\x10\x03\x12\x1a\n\x16ORDER_STATUS_CANCELLED\x10\x04\x32\xf7\x03\n\x0cOrderService\x12N\n\nPlaceOrder\x12\x1c.orders.v1.PlaceOrderRequest\x1a\x1d.orders.v1.PlaceOrderResponse\"\x03\x90\x02\x02\x12H\n\x08GetOrder\x12\x1a.orders.v1.GetOrderRequest\x1a\x1b.orders.v1.GetOrderResponse\"\x03\x90\x02\x01\x12N\n\nListOrders\x12\x1c.orders.v1.ListOrdersRequest\x1a\x1d.orders.v1.ListOrdersResponse\"\x03\x90\x02\x01\x12Q\n\x0b\x43ountOrders\x12\x1d.orders.v1.CountOrdersRequest\x1a\x1e.orders.v1.CountOrdersResponse\"\x03\x90\x02\x01\x12W\n\rBatchGetLines\x12\x1f.orders.v1.BatchGetLinesRequest\x1a .orders.v1.BatchGetLinesResponse\"\x03\x90\x02\x01\x12Q\n\x0b\x43\x61ncelOrder\x12\x1d.orders.v1.CancelOrderRequest\x1a\x1e.orders.v1.CancelOrderResponse\"\x03\x90\x02\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.orders.v1.orders_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_ORDER'].fields_by_name['total']._loaded_options = None
+  _globals['_ORDER'].fields_by_name['total']._serialized_options = b'\342A\001\001'
+  _globals['_ORDERLINE'].fields_by_name['unit_price']._loaded_options = None
+  _globals['_ORDERLINE'].fields_by_name['unit_price']._serialized_options = b'\342A\001\001'
   _globals['_ORDERSERVICE'].methods_by_name['PlaceOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['PlaceOrder']._serialized_options = b'\220\002\002'
   _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['GetOrder']._serialized_options = b'\220\002\001'
   _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['ListOrders']._serialized_options = b'\220\002\001'
+  _globals['_ORDERSERVICE'].methods_by_name['CountOrders']._loaded_options = None
+  _globals['_ORDERSERVICE'].methods_by_name['CountOrders']._serialized_options = b'\220\002\001'
   _globals['_ORDERSERVICE'].methods_by_name['BatchGetLines']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['BatchGetLines']._serialized_options = b'\220\002\001'
   _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._loaded_options = None
   _globals['_ORDERSERVICE'].methods_by_name['CancelOrder']._serialized_options = b'\220\002\002'
-  _globals['_ORDERSTATUS']._serialized_start=1147
-  _globals['_ORDERSTATUS']._serialized_end=1296
-  _globals['_LINE']._serialized_start=102
-  _globals['_LINE']._serialized_end=146
-  _globals['_ORDER']._serialized_start=149
-  _globals['_ORDER']._serialized_end=376
-  _globals['_ORDERLINE']._serialized_start=378
-  _globals['_ORDERLINE']._serialized_end=481
-  _globals['_PLACEORDERREQUEST']._serialized_start=483
-  _globals['_PLACEORDERREQUEST']._serialized_end=547
-  _globals['_PLACEORDERRESPONSE']._serialized_start=549
-  _globals['_PLACEORDERRESPONSE']._serialized_end=602
-  _globals['_GETORDERREQUEST']._serialized_start=604
-  _globals['_GETORDERREQUEST']._serialized_end=633
-  _globals['_GETORDERRESPONSE']._serialized_start=635
-  _globals['_GETORDERRESPONSE']._serialized_end=686
-  _globals['_LISTORDERSREQUEST']._serialized_start=688
-  _globals['_LISTORDERSREQUEST']._serialized_end=766
-  _globals['_LISTORDERSRESPONSE']._serialized_start=768
-  _globals['_LISTORDERSRESPONSE']._serialized_end=862
-  _globals['_BATCHGETLINESREQUEST']._serialized_start=864
-  _globals['_BATCHGETLINESREQUEST']._serialized_end=905
-  _globals['_ORDERLINES']._serialized_start=907
-  _globals['_ORDERLINES']._serialized_end=974
-  _globals['_BATCHGETLINESRESPONSE']._serialized_start=976
-  _globals['_BATCHGETLINESRESPONSE']._serialized_end=1038
-  _globals['_CANCELORDERREQUEST']._serialized_start=1040
-  _globals['_CANCELORDERREQUEST']._serialized_end=1088
-  _globals['_CANCELORDERRESPONSE']._serialized_start=1090
-  _globals['_CANCELORDERRESPONSE']._serialized_end=1144
-  _globals['_ORDERSERVICE']._serialized_start=1299
-  _globals['_ORDERSERVICE']._serialized_end=1719
+  _globals['_ORDERSTATUS']._serialized_start=1292
+  _globals['_ORDERSTATUS']._serialized_end=1441
+  _globals['_LINE']._serialized_start=135
+  _globals['_LINE']._serialized_end=179
+  _globals['_ORDER']._serialized_start=182
+  _globals['_ORDER']._serialized_end=415
+  _globals['_ORDERLINE']._serialized_start=417
+  _globals['_ORDERLINE']._serialized_end=526
+  _globals['_PLACEORDERREQUEST']._serialized_start=528
+  _globals['_PLACEORDERREQUEST']._serialized_end=636
+  _globals['_PLACEORDERRESPONSE']._serialized_start=638
+  _globals['_PLACEORDERRESPONSE']._serialized_end=691
+  _globals['_GETORDERREQUEST']._serialized_start=693
+  _globals['_GETORDERREQUEST']._serialized_end=728
+  _globals['_GETORDERRESPONSE']._serialized_start=730
+  _globals['_GETORDERRESPONSE']._serialized_end=781
+  _globals['_LISTORDERSREQUEST']._serialized_start=783
+  _globals['_LISTORDERSREQUEST']._serialized_end=860
+  _globals['_LISTORDERSRESPONSE']._serialized_start=862
+  _globals['_LISTORDERSRESPONSE']._serialized_end=941
+  _globals['_COUNTORDERSREQUEST']._serialized_start=943
+  _globals['_COUNTORDERSREQUEST']._serialized_end=963
+  _globals['_COUNTORDERSRESPONSE']._serialized_start=965
+  _globals['_COUNTORDERSRESPONSE']._serialized_end=1001
+  _globals['_BATCHGETLINESREQUEST']._serialized_start=1003
+  _globals['_BATCHGETLINESREQUEST']._serialized_end=1044
+  _globals['_ORDERLINES']._serialized_start=1046
+  _globals['_ORDERLINES']._serialized_end=1113
+  _globals['_BATCHGETLINESRESPONSE']._serialized_start=1115
+  _globals['_BATCHGETLINESRESPONSE']._serialized_end=1177
+  _globals['_CANCELORDERREQUEST']._serialized_start=1179
+  _globals['_CANCELORDERREQUEST']._serialized_end=1233
+  _globals['_CANCELORDERRESPONSE']._serialized_start=1235
+  _globals['_CANCELORDERRESPONSE']._serialized_end=1289
+  _globals['_ORDERSERVICE']._serialized_start=1444
+  _globals['_ORDERSERVICE']._serialized_end=1947
 # @@protoc_insertion_point(module_scope)

@@ -53,6 +53,11 @@ class OrderServiceStub:
                 request_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.ListOrdersRequest.SerializeToString,
                 response_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.ListOrdersResponse.FromString,
                 _registered_method=True)
+        self.CountOrders = channel.unary_unary(
+                '/orders.v1.OrderService/CountOrders',
+                request_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.CountOrdersRequest.SerializeToString,
+                response_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.CountOrdersResponse.FromString,
+                _registered_method=True)
         self.BatchGetLines = channel.unary_unary(
                 '/orders.v1.OrderService/BatchGetLines',
                 request_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.BatchGetLinesRequest.SerializeToString,
@@ -93,8 +98,15 @@ class OrderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CountOrders(self, request, context):
+        """How many orders ListOrders goes through.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def BatchGetLines(self, request, context):
-        """The lines of many orders at once. On behalf of a user, those of others' orders are left out.
+        """The lines of many orders at once; for services on their own behalf that have the orders already, and staff.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -124,6 +136,11 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.ListOrders,
                     request_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.ListOrdersRequest.FromString,
                     response_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.ListOrdersResponse.SerializeToString,
+            ),
+            'CountOrders': grpc.unary_unary_rpc_method_handler(
+                    servicer.CountOrders,
+                    request_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.CountOrdersRequest.FromString,
+                    response_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.CountOrdersResponse.SerializeToString,
             ),
             'BatchGetLines': grpc.unary_unary_rpc_method_handler(
                     servicer.BatchGetLines,
@@ -221,6 +238,33 @@ class OrderService:
             '/orders.v1.OrderService/ListOrders',
             protos_dot_orders_dot_v1_dot_orders__pb2.ListOrdersRequest.SerializeToString,
             protos_dot_orders_dot_v1_dot_orders__pb2.ListOrdersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CountOrders(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orders.v1.OrderService/CountOrders',
+            protos_dot_orders_dot_v1_dot_orders__pb2.CountOrdersRequest.SerializeToString,
+            protos_dot_orders_dot_v1_dot_orders__pb2.CountOrdersResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,8 +44,10 @@ class OrderServiceStub:
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
     """The user's orders, the newest first."""
+    CountOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CountOrdersRequest, _orders_pb2.CountOrdersResponse]
+    """How many orders ListOrders goes through."""
     BatchGetLines: _grpc.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]
-    """The lines of many orders at once. On behalf of a user, those of others' orders are left out."""
+    """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """FAILED_PRECONDITION when the order was rejected."""
 
@@ -65,8 +67,10 @@ class OrderServiceAsyncStub(OrderServiceStub):
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """The user's orders, the newest first."""
+    CountOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.CountOrdersRequest, _orders_pb2.CountOrdersResponse]  # type: ignore[assignment]
+    """How many orders ListOrders goes through."""
     BatchGetLines: _aio.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]  # type: ignore[assignment]
-    """The lines of many orders at once. On behalf of a user, those of others' orders are left out."""
+    """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """FAILED_PRECONDITION when the order was rejected."""
 
@@ -103,12 +107,20 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         """The user's orders, the newest first."""
 
     @_abc_1.abstractmethod
+    def CountOrders(
+        self,
+        request: _orders_pb2.CountOrdersRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.CountOrdersResponse, _abc.Awaitable[_orders_pb2.CountOrdersResponse]]:
+        """How many orders ListOrders goes through."""
+
+    @_abc_1.abstractmethod
     def BatchGetLines(
         self,
         request: _orders_pb2.BatchGetLinesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.BatchGetLinesResponse, _abc.Awaitable[_orders_pb2.BatchGetLinesResponse]]:
-        """The lines of many orders at once. On behalf of a user, those of others' orders are left out."""
+        """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
 
     @_abc_1.abstractmethod
     def CancelOrder(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, cast
 
+import sqlparse
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -18,6 +19,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from framework.ids import install_on_postgresql
 from tools import git_release as releases
+from tools import programs
 
 POSTGRESQL = "15"  # the oldest that is supported
 OTHERWISE = (  # what squawk asks for and this project does otherwise
@@ -27,7 +29,9 @@ OTHERWISE = (  # what squawk asks for and this project does otherwise
     "require-statement-timeout",
 )
 ACCEPTED: dict[tuple[str, str], str] = {}
-_CHANGES = re.compile(r"\s*(ALTER|CREATE|DROP|COMMENT|UPDATE|DELETE|TRUNCATE)\b", re.IGNORECASE)
+_CHANGES = re.compile(r"(ALTER|CREATE|DROP|COMMENT|UPDATE|DELETE|TRUNCATE|LOCK|WITH|DO)\b", re.IGNORECASE)
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_INNERMOST = re.compile(r"\([^()]*\)")
 
 
 class Sent(NamedTuple):
@@ -58,7 +62,7 @@ class Command(BaseCommand):
 
 def problems_of(sent: Sent) -> list[str]:
     """What is wrong with a migration."""
-    return [*_incompatible(sent), *_blocking(sent)]
+    return [*_incompatible(sent), *_blocking(sent), *_holding(sent)]
 
 
 def statements() -> dict[tuple[str, str], Sent]:
@@ -73,8 +77,7 @@ def statements() -> dict[tuple[str, str], Sent]:
             sent[migration.app_label, migration.name] = Sent(migration.atomic, current)
 
     def record(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
-        if _CHANGES.match(str(sql)):
-            current.append(str(sql))
+        current.extend(changes_in(str(sql), params))
         return execute(sql, params, many, context)
 
     install_on_postgresql(connection.alias)
@@ -82,6 +85,31 @@ def statements() -> dict[tuple[str, str], Sent]:
         executor = MigrationExecutor(connection, cast(Any, progress))
         executor.migrate(executor.loader.graph.leaf_nodes())
     return sent
+
+
+def changes_in(sql: str, params: Any = None) -> list[str]:
+    """Of one or more statements, those that change or lock anything, without comments; NULL stands for values."""
+    text = sql.replace("%s", "NULL").replace("%%", "%") if params else sql
+    statements = (sqlparse.format(part, strip_comments=True).strip() for part in sqlparse.split(text))
+    return [statement for statement in statements if _CHANGES.match(statement)]
+
+
+def _holding(sent: Sent) -> Iterator[str]:
+    """What neither linter looks for: statements that hold locks on all of a table's rows until the commit."""
+    for statement in sent.sql:
+        words = _outermost(statement).upper().split()
+        if words[0] == "LOCK":
+            yield f"LOCK: everybody who uses the table waits for the commit: {statement}"
+        elif {"UPDATE", "DELETE"} & set(words[:1] if words[0] != "WITH" else words) and "WHERE" not in words:
+            yield f"FULL_TABLE: locks every row until the commit; change rows in batches instead: {statement}"
+
+
+def _outermost(statement: str) -> str:
+    """The statement without literals and without what is in parentheses."""
+    text = _LITERAL.sub("''", statement)
+    while (shorter := _INNERMOST.sub(" ", text)) != text:
+        text = shorter
+    return text
 
 
 def _incompatible(sent: Sent) -> list[str]:
@@ -93,7 +121,15 @@ def _incompatible(sent: Sent) -> list[str]:
 
 
 def _blocking(sent: Sent) -> list[str]:
-    command = ["squawk", "--reporter", "gcc", "--pg-version", POSTGRESQL, "--exclude", ",".join(OTHERWISE)]
+    command = [
+        programs.path("squawk"),
+        "--reporter",
+        "gcc",
+        "--pg-version",
+        POSTGRESQL,
+        "--exclude",
+        ",".join(OTHERWISE),
+    ]
     command += ["--assume-in-transaction"] if sent.atomic else []
     text = "".join(f"{statement.rstrip(';')};\n" for statement in sent.sql)
     done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)

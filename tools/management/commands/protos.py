@@ -1,7 +1,6 @@
 """`manage.py protos`: everything that is made from the wire contracts, and what they are checked for."""
 
 import json
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from google.type import money_pb2
 
-from tools import accepted, wheel
+from tools import accepted, programs, wheel
 
 PROTOS = settings.BASE_DIR / "protos"
 RELEASED = PROTOS / "released.binpb"
@@ -67,10 +66,7 @@ def breaking() -> list[str]:
 
 
 def _buf(verb: str, image: Path, *words: str, **options: Any) -> "subprocess.CompletedProcess[str]":
-    buf = shutil.which("buf")
-    if buf is None:
-        raise CommandError("buf is missing: pip install -r requirements/dev.txt")
-    command = [buf, verb, str(image), "--config", str(PROTOS / "buf.yaml"), *words]
+    command = [programs.path("buf"), verb, str(image), "--config", str(PROTOS / "buf.yaml"), *words]
     return subprocess.run(command, check=False, **options)
 
 

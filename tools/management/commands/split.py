@@ -1,26 +1,19 @@
 """`manage.py split DOMAIN`: what it takes to move a domain into a service of its own, read from the code."""
 
-import re
-import secrets
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.conf import settings
-from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.utils.module_loading import module_has_submodule
+from django.db import DatabaseError
 
 from framework import discovery
 from framework.grpc.channel import DEFAULT_DEADLINE
 from framework.grpc.contract import idempotent_methods
 from framework.grpc.tokens import ASSERT_STAFF, ASSERT_UNCHECKED
-from project.celery import app as celery
+from tools import domain as read
 
-COMPOSE = settings.BASE_DIR / "docker-compose.yml"
-MONOLITH_ROLES = ("web", "grpc", "worker", "beat", "relay", "migrate")
 PORT = 50051
 
 
@@ -60,21 +53,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("domain", help="a domain of this process, by name")
-        parser.add_argument("--compose", metavar="FILE", help="also write what docker compose needs to run both")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        move = plan(options["domain"])
-        for title, lines in checklist(move).items():
+        try:
+            titles = checklist(plan(options["domain"]))
+        except DatabaseError as error:
+            message = str(error).strip()
+            raise CommandError(f"The tables cannot be read ({message}): run `manage.py migrate` first.") from None
+        for title, lines in titles.items():
             self.stdout.write(self.style.MIGRATE_HEADING(f"\n{title}"))
             for line in lines:
                 self.stdout.write(f"  {line}")
-        if options["compose"]:
-            path = Path(options["compose"])
-            path.write_text(compose(move))
-            self.stdout.write(f"\nWritten: {path}. Put into .env, then start both:\n")
-            for variable in (f"{move.domain.upper()}_POSTGRES_PASSWORD", move.token_variable):
-                self.stdout.write(f"  {variable}={secrets.token_hex(24)}")
-            self.stdout.write(f"  docker compose -f {COMPOSE.name} -f {path} up")
 
 
 def plan(domain: str) -> Move:
@@ -83,27 +72,25 @@ def plan(domain: str) -> Move:
     if package is None or domain == discovery.ALWAYS:
         movable = ", ".join(sorted(settings.DOMAINS.keys() - {discovery.ALWAYS}))
         raise CommandError(f"{domain!r} is not one of the domains here that can move: {movable}.")
-    missing = [name for name in ("public", "client", "rpc") if not module_has_submodule(import_module(package), name)]
+    missing = [name for name in ("public", "client", "rpc") if read.module(package, name) is None]
     if missing:
         raise CommandError(f"{domain} cannot move without {', '.join(f'{name}.py' for name in missing)}.")
-    calls = {name: discovery.calls(path) for name, path in settings.DOMAINS.items()}
-    contract = import_module(f"protos.{domain}.v1.{domain}_pb2").DESCRIPTOR
-    repeatable = {name for _, name in idempotent_methods(contract)}
-    methods = [method.name for service in contract.services_by_name.values() for method in service.methods]
+    calls = discovery.calls(package)
+    repeatable = {name for _, name in idempotent_methods(read.contract(domain, package))}
     return Move(
         domain=domain,
         package=package,
         stays=tuple(name for name in settings.DOMAINS if name not in (domain, discovery.ALWAYS)),
-        callers=tuple(name for name, callees in calls.items() if domain in callees),
-        callees=tuple(name for name in calls[domain] if name != discovery.ALWAYS),
-        needs_users=discovery.ALWAYS in calls[domain],
+        callers=read.callers(domain, settings.DOMAINS),
+        callees=tuple(name for name in calls if name != discovery.ALWAYS),
+        needs_users=discovery.ALWAYS in calls,
         tables=_tables(domain),
-        tasks=_tasks(package),
-        schedules=tuple(getattr(_module(package, "tasks"), "SCHEDULE", ())),
-        commands=tuple(sorted(name for name, owner in get_commands().items() if owner == package)),
-        fields=tuple(_fields(package)),
-        once_only=tuple(name for name in methods if name not in repeatable),
-        has_admin=_module(package, "admin") is not None,
+        tasks=read.tasks(package),
+        schedules=tuple(read.schedules(package)),
+        commands=read.commands(package),
+        fields=tuple(read.graphql_fields(package)),
+        once_only=tuple(name for name in read.methods(domain, package) if name not in repeatable),
+        has_admin=read.module(package, "admin") is not None,
     )
 
 
@@ -125,7 +112,6 @@ def service_variables(move: Move) -> dict[str, str]:
         "DOMAINS": move.domain,
         "DATABASE_URL": "postgres://...  # a database of its own",
         "REDIS_URL": "redis://...  # its own, or another number: the queues have one name",
-        "SECRET_KEY": "...  # the monolith's, which signs the cursors that the service has to read",
         "SHARD_ID": f"{settings.SHARD_ID + 1}  # any other than the monolith's, so that ids tell where they were made",
         "GRPC_TOKENS": f"monolith:${move.token_variable}:{scopes(move.domain, users_elsewhere=True)}",
         **urls,
@@ -205,103 +191,7 @@ def _differences(move: Move) -> Iterator[str]:
             "It reads users from its own accounts_user. Keep that current (a publication and subscription of the one"
             " table will do): who is missing there gets no mail from it."
         )
-    yield "Lists have the cursors that the monolith made: both sides keep one SECRET_KEY, and change it together."
     yield "Its tables are backed up at another moment than the monolith's: after a restore they may disagree."
-
-
-def compose(move: Move) -> str:
-    """What stands beside docker-compose.yml to run the domain as a service of its own."""
-    name, upper = move.domain, move.domain.upper()
-    token = f"${{{move.token_variable}:?}}"
-    calls_back = {f"{callee.upper()}_URL": f"grpc://grpc:{PORT}" for callee in move.callees}
-    service = {
-        "DOMAINS": name,
-        "DATABASE_URL": f"postgres://backend:${{{upper}_POSTGRES_PASSWORD:?}}@{name}-postgres:5432/backend",
-        "REDIS_URL": "redis://redis:6379/1",
-        "SHARD_ID": str(settings.SHARD_ID + 1),
-        "GRPC_TOKENS": f"monolith:{token}:{scopes(name, users_elsewhere=True)}",
-        **calls_back,
-        **({"GRPC_CALL_TOKEN": token} if calls_back else {}),
-    }
-    monolith = {
-        "DOMAINS": ",".join(move.stays) or discovery.ALWAYS,
-        move.url_variable: f"grpc://{name}-grpc:{PORT}",
-        "GRPC_CALL_TOKEN": token,
-        **({"GRPC_TOKENS": f"{name}:{token}:{scopes(*move.callees)},${{GRPC_TOKENS:-}}"} if calls_back else {}),
-    }
-    return _TEMPLATE.format(
-        name=name,
-        upper=upper,
-        token=move.token_variable,
-        monolith=_mapping(monolith),
-        service=_mapping(service),
-        overridden="\n".join(f"  {role}: *monolith" for role in MONOLITH_ROLES),
-        roles="\n\n".join(_role(move, role) for role in move.roles[1:]),
-        postgres=_image("postgres"),
-        postgres_folder=_folder("postgres"),
-    )
-
-
-_TEMPLATE = """\
-# {name} in a service of its own, beside the monolith: written by `manage.py split {name}`, to be used with it.
-#   docker compose -f docker-compose.yml -f THIS_FILE up
-# Both have one SECRET_KEY, from the volume of secrets; {upper}_POSTGRES_PASSWORD and {token} come from .env.
-
-x-monolith: &monolith
-  environment:
-{monolith}
-
-x-{name}: &{name}
-  image: ${{IMAGE:-backend}}
-  restart: unless-stopped
-  read_only: true
-  tmpfs: [/tmp]
-  volumes: ["secrets:/run/secrets:ro"]
-  environment:
-    PROJECT_NAME:
-    EMAIL_URL:
-    DEFAULT_FROM_EMAIL:
-    LOG_LEVEL:
-    SECRET_KEY:
-    ALLOWED_HOSTS: ${{ALLOWED_HOSTS:-localhost,127.0.0.1}}
-    SECURE_COOKIES: ${{SECURE_COOKIES:-0}}
-{service}
-  depends_on:
-    {name}-migrate: {{condition: service_completed_successfully}}
-    redis: {{condition: service_healthy}}
-
-services:
-{overridden}
-
-{roles}
-
-  {name}-migrate:
-    <<: *{name}
-    command: [migrate]
-    restart: on-failure:5
-    healthcheck: {{disable: true}}
-    depends_on:
-      {name}-postgres: {{condition: service_healthy}}
-      secrets: {{condition: service_completed_successfully}}
-
-  {name}-postgres:
-    image: {postgres}
-    restart: unless-stopped
-    environment:
-      POSTGRES_USER: backend
-      POSTGRES_DB: backend
-      POSTGRES_PASSWORD: ${{{upper}_POSTGRES_PASSWORD:?}}
-    volumes: ["{name}-postgres:{postgres_folder}"]
-    healthcheck:
-      test: [CMD, pg_isready, --host, 127.0.0.1, --username, backend]
-      interval: 2s
-      timeout: 3s
-      retries: 30
-    stop_grace_period: 60s
-
-volumes:
-  {name}-postgres:
-"""
 
 
 def _tables(domain: str) -> dict[str, int]:
@@ -309,49 +199,5 @@ def _tables(domain: str) -> dict[str, int]:
     return {model._meta.db_table: model._base_manager.count() for model in models}
 
 
-def _tasks(package: str) -> tuple[str, ...]:
-    celery.loader.import_default_modules()
-    return tuple(sorted(name for name, task in celery.tasks.items() if task.__module__.startswith(f"{package}.")))
-
-
-def _fields(package: str) -> Iterator[str]:
-    module = _module(package, "schema")
-    for root in ("Query", "Mutation"):
-        if hasattr(module, root):
-            yield from (_camel(name) for name in getattr(module, root)._meta.fields)
-
-
-def _camel(name: str) -> str:
-    return re.sub(r"_(\w)", lambda match: match[1].upper(), name)
-
-
-def _module(package: str, name: str) -> Any:
-    return import_module(f"{package}.{name}") if module_has_submodule(import_module(package), name) else None
-
-
 def _assignments(variables: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in variables.items()]
-
-
-def _mapping(variables: Mapping[str, str]) -> str:
-    return "\n".join(f'    {name}: "{value}"' for name, value in variables.items())
-
-
-def _role(move: Move, role: str) -> str:
-    lines = [f"  {move.domain}-{role}:", f"    <<: *{move.domain}", f"    command: [{role}]"]
-    if period := re.search(rf"command: \[{role}\]\n    (stop_grace_period: \S+)", COMPOSE.read_text()):
-        lines.append(f"    {period[1]}")
-    if role == "web":
-        lines.append(f'    ports: ["${{{move.domain.upper()}_HTTP_PORT:-8081}}:8000"]')
-    return "\n".join(lines)
-
-
-def _image(name: str) -> str:
-    found = re.search(rf"image: ({name}:\S+)", COMPOSE.read_text())
-    return found[1] if found else name
-
-
-def _folder(name: str) -> str:
-    """Where the image keeps its data."""
-    found = re.search(rf'"{name}:(/[^"]+)"', COMPOSE.read_text())
-    return found[1] if found else "/var/lib/postgresql/data"

@@ -1,0 +1,79 @@
+"""What the service and the fake refuse, and in which words; as far as values alone can tell. Needs no Django."""
+
+from collections.abc import Iterable, Sequence
+
+from apps.catalog.entities import Line, Reservation, ReservationStatus
+from framework.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+
+MAX_LINES = 100  # of one reservation
+MAX_QUANTITY = 10_000  # of one line
+MAX_HELD = 86_400  # seconds
+MAX_SEARCH = 200  # characters
+GIVEN_BACK = (ReservationStatus.RELEASED, ReservationStatus.EXPIRED)
+
+
+def check_search(search: str) -> None:
+    """Raises InvalidArgument."""
+    if "\0" in search or len(search) > MAX_SEARCH:
+        problem = f"{MAX_SEARCH} characters at most, none NUL"
+        raise InvalidArgument("This cannot be searched for.", fields={"search": problem})
+
+
+def check_key(key: str) -> None:
+    """Raises InvalidArgument."""
+    if not 1 <= len(key) <= 64 or "\0" in key:
+        raise InvalidArgument("The key cannot be used.", fields={"key": "must have 1 to 64 characters, none NUL"})
+
+
+def checked_lines(key: str, lines: Sequence[Line], seconds: int) -> tuple[Line, ...]:
+    """The lines by product id, so that all reservations lock products in the same order. Raises InvalidArgument."""
+    check_key(key)
+    if not 1 <= seconds <= MAX_HELD:
+        raise InvalidArgument("It cannot be held so long.", fields={"seconds": f"must be between 1 and {MAX_HELD}"})
+    if not 1 <= len(lines) <= MAX_LINES or len({line.product_id for line in lines}) < len(lines):
+        raise InvalidArgument("The lines cannot be used.", fields={"lines": f"1 to {MAX_LINES}, each product once"})
+    if any(not 1 <= line.quantity <= MAX_QUANTITY for line in lines):
+        raise InvalidArgument("The lines cannot be used.", fields={"lines": f"quantities from 1 to {MAX_QUANTITY}"})
+    return tuple(sorted(lines))
+
+
+def check_reusable(found: Reservation, lines: tuple[Line, ...]) -> None:
+    """That the reservation under a key is the one that is asked for. Raises FailedPrecondition, AlreadyExists."""
+    if found.status is ReservationStatus.RELEASED:
+        raise FailedPrecondition("The reservation was released.", reason="RESERVATION_GONE")
+    if found.lines != lines:
+        raise AlreadyExists("The key was used for other lines.", fields={"key": "was used"}, reason="KEY_REUSED")
+
+
+def committable(found: Reservation | None) -> Reservation:
+    """The reservation, if it can be committed. Raises NotFound, FailedPrecondition."""
+    if found is None:
+        raise NotFound("There is no such reservation.", reason="RESERVATION_NOT_FOUND")
+    if found.status in GIVEN_BACK:
+        raise FailedPrecondition(f"The reservation is {found.status}.", reason="RESERVATION_GONE")
+    return found
+
+
+def not_found(product_id: int) -> NotFound:
+    return NotFound(f"There is no product {product_id}.", reason="PRODUCT_NOT_FOUND")
+
+
+def nothing_to_change() -> InvalidArgument:
+    return InvalidArgument("There is nothing to change.")
+
+
+def stale() -> Aborted:
+    return Aborted("The product was changed by somebody else: read it again, then try again.", reason="STALE_VERSION")
+
+
+def sku_taken(sku: str) -> AlreadyExists:
+    problem = f"There is a product with the SKU {sku!r} already."
+    return AlreadyExists(problem, fields={"sku": "is taken"}, reason="SKU_TAKEN")
+
+
+def out_of_stock(product_ids: Iterable[int]) -> FailedPrecondition:
+    return FailedPrecondition(
+        "There is not enough in stock.",
+        fields={str(product_id): "is not sold any more, or not enough is left" for product_id in product_ids},
+        reason="OUT_OF_STOCK",
+    )

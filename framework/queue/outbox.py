@@ -1,0 +1,94 @@
+"""The relay's view of the queue's table: which rows are to be published, and which were."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from django.db import transaction
+from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models.functions import Now
+
+from framework.queue.models import QueuedTask
+from framework.queue.table import PRIORITIES, free, moment, update_unlocked
+
+BATCH = 100
+CLAIM = timedelta(seconds=10)  # for publishing one batch
+LOST_AFTER = timedelta(seconds=30)  # a published task that no worker began, once the broker has no more messages
+REPUBLISH_AFTER = timedelta(minutes=10)  # while the broker has messages; doubled each time
+MAX_DOUBLINGS = 3
+
+
+class Message(NamedTuple):
+    task_id: str
+    task: str
+    args: list[Any]
+    kwargs: dict[str, Any]
+    headers: dict[str, Any]
+    priority: int
+    retries: int
+    claimed_until: datetime  # tells this claim from what others do with the row meanwhile
+
+
+def claim_due() -> list[Message]:
+    """Claim up to BATCH due rows of one priority, the most urgent first, for the time CLAIM.
+
+    Several relays never claim the same row. The claim of a relay that died runs out.
+    """
+    due = QueuedTask.objects.filter(failed_at=None, due_at__lte=Now())
+    if not due.filter(priority__in=PRIORITIES).exists():  # spares SQLite a write lock each time
+        return []
+    return next(filter(None, (_claim(due.filter(priority=priority)) for priority in PRIORITIES)), [])
+
+
+def _claim(due: QuerySet[QueuedTask]) -> list[Message]:
+    with transaction.atomic():
+        rows = list(due.order_by("due_at").select_for_update(skip_locked=True).annotate(now=Now())[:BATCH])
+        if not rows:
+            return []
+        until = rows[0].now + CLAIM
+        QueuedTask.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=until)
+    return [Message._make([*(getattr(row, name) for name in Message._fields[:-1]), until]) for row in rows]
+
+
+def mark_published(messages: Sequence[Message]) -> None:
+    """The broker has the messages: publish them again only after REPUBLISH_AFTER, doubled each time."""
+    again = Case(
+        *(When(times_published=times, then=moment(REPUBLISH_AFTER * 2**times)) for times in range(MAX_DOUBLINGS)),
+        default=moment(REPUBLISH_AFTER * 2**MAX_DOUBLINGS),
+    )
+    _claimed(messages).update(due_at=again, published_at=Now(), times_published=F("times_published") + 1)
+
+
+def release_claim(messages: Sequence[Message], pause: timedelta = timedelta()) -> None:
+    """The broker did not take the messages: they are due again, after the pause."""
+    _claimed(messages).update(due_at=moment(pause))
+
+
+def publish_again() -> int:
+    """The broker was wiped: all it was given and no living worker runs is due; returns how many rows."""
+    with transaction.atomic():
+        return update_unlocked(_published(), due_at=Now(), times_published=0)
+
+
+def publish_lost(priority: int) -> int:
+    """The broker has no more messages of this priority: what was published before LOST_AFTER and has not begun is due.
+
+    Returns how many rows. A worker may have died with the message, or the broker may have lost it.
+    """
+    long_ago = Now() - Value(LOST_AFTER)
+    lost = _published().filter(priority=priority, published_at__lte=long_ago, due_at__gt=Now())
+    if not lost.exists():  # spares SQLite a write lock each time
+        return 0
+    with transaction.atomic():
+        return update_unlocked(lost, due_at=Now())
+
+
+def _claimed(messages: Sequence[Message]) -> QuerySet[QueuedTask]:
+    """Those of one claim that nobody has touched since: a task may have run, or failed, before the relay says so."""
+    untouched = Q(due_at=messages[0].claimed_until) if messages else Q(pk__in=[])
+    return QueuedTask.objects.filter(untouched, task_id__in=[message.task_id for message in messages])
+
+
+def _published() -> QuerySet[QueuedTask]:
+    """Rows that were given to the broker and that no living worker runs."""
+    return QueuedTask.objects.filter(free(), failed_at=None, times_published__gt=0)
