@@ -11,10 +11,22 @@ def validate(instance: Model) -> None:
 
     Raises InvalidArgument with each bad field and what is wrong with it.
     """
+    problems = _nulls(instance)
     try:
-        instance.full_clean(validate_unique=False, validate_constraints=False)
+        instance.full_clean(exclude=problems, validate_unique=False, validate_constraints=False)
     except ValidationError as error:
-        raise InvalidArgument("Some values cannot be accepted.", fields=field_errors(error)) from None
+        problems |= field_errors(error)
+    if problems:
+        raise InvalidArgument("Some values cannot be accepted.", fields=problems)
+
+
+def _nulls(instance: Model) -> dict[str, str]:
+    """Fields that hold None and must not: Django's validation lets it pass where a field may be blank."""
+    return {
+        field.name: str(field.error_messages["null"])
+        for field in instance._meta.concrete_fields
+        if getattr(instance, field.attname) is None and not (field.null or field.primary_key)
+    }
 
 
 def field_errors(error: ValidationError) -> dict[str, str]:

@@ -4,6 +4,7 @@ From this declaration come the checks at start, `.env.example` and `docs/setting
 (`manage.py settings_docs` writes the two; a test fails when they are stale).
 """
 
+import hashlib
 import re
 from dataclasses import fields
 from ipaddress import ip_network
@@ -19,6 +20,8 @@ from framework.grpc.tokens import parse_tokens
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVELOPMENT_KEY = "insecure-development-key"
+DEVELOPMENT_TOKEN = "development-token"  # noqa: S105 - the README's, refused in production
+_CURE = "make one by python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 _ORIGIN = re.compile(r"(http(?!.*:80$)|https(?!.*:443$))://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?")
 
 
@@ -33,6 +36,12 @@ def _limits(value: object) -> object:
             raise ValueError(f"must be name=number pairs, of: {', '.join(sorted(known))}; {part!r} is not")
         given[name] = int(number)
     return Limits(**given)
+
+
+def _is_guessable(token: str) -> bool:
+    """Whether a token is the README's, given as it is or hashed, or of a few characters only."""
+    hashed = f"sha256={hashlib.sha256(DEVELOPMENT_TOKEN.encode()).hexdigest()}"
+    return token in (DEVELOPMENT_TOKEN, hashed) or len(set(token.removeprefix("sha256="))) < 5
 
 
 class Env(BaseSettings):
@@ -78,6 +87,12 @@ class Env(BaseSettings):
         description="Other origins (`https://app.example.com`) whose pages may use /graphql, with cookies.",
     )
     secure_cookies: bool = Field(True, description="Cookies and redirects for HTTPS only; always off under DEBUG.")
+    hsts: str = Field(
+        "",
+        pattern=r"^([1-9]\d*(; *includeSubDomains(; *preload)?)?)?$",
+        description="Seconds for which browsers shall refuse plain HTTP: `31536000`, `31536000; includeSubDomains` or"
+        " `31536000; includeSubDomains; preload`. It cannot be taken back before. Empty: not sent.",
+    )
     session_days: int = Field(7, ge=1, le=365, description="Days a customer stays logged in.")
     staff_session_hours: int = Field(8, ge=1, le=720, description="Hours a staff user stays logged in.")
     staff_second_factor: bool | None = Field(
@@ -244,6 +259,8 @@ class Env(BaseSettings):
     def _hosts_are_named(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if not value and not info.data.get("debug"):
             raise ValueError("must name at least one host when DEBUG is off")
+        if "*" in value and not info.data.get("debug"):
+            raise ValueError("must name each host: with *, anybody's Host header gets into links and redirects")
         return value
 
     @field_validator("cors_allowed_origins")
@@ -263,7 +280,8 @@ class Env(BaseSettings):
     @classmethod
     def _proxies_are_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for part in value:
-            ip_network(part)
+            if ip_network(part).prefixlen == 0:
+                raise ValueError(f"must not be everybody ({part}): any client could claim any address")
         return value
 
     @field_validator("database_url")
@@ -287,7 +305,9 @@ class Env(BaseSettings):
 
     @field_validator("redis_url")
     @classmethod
-    def _redis_is_known(cls, value: SecretStr) -> SecretStr:
+    def _redis_is_known(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if not value.get_secret_value() and not (info.data.get("debug") or info.data.get("allow_sqlite")):
+            raise ValueError("must be set when DEBUG is off: cache, broker and replay protection are in it")
         if value.get_secret_value() and not value.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
             raise ValueError("must begin with redis:// or rediss:// (leave it empty for the embedded Valkey)")
         return value
@@ -309,8 +329,19 @@ class Env(BaseSettings):
 
     @field_validator("grpc_tokens")
     @classmethod
-    def _tokens_are_readable(cls, value: SecretStr) -> SecretStr:
-        parse_tokens(value.get_secret_value())
+    def _tokens_are_readable(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        text = value.get_secret_value()
+        parse_tokens(text)
+        for name, token in (entry.split(":")[:2] for entry in text.split(",") if entry.strip()):
+            if not info.data.get("debug") and _is_guessable(token.strip()):
+                raise ValueError(f"the token of {name.strip()} can be guessed: {_CURE}")
+        return value
+
+    @field_validator("grpc_call_token")
+    @classmethod
+    def _call_token_is_secure(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if value.get_secret_value() and not info.data.get("debug") and _is_guessable(value.get_secret_value()):
+            raise ValueError(f"can be guessed: {_CURE}")
         return value
 
     @field_validator("grpc_tls_key", "grpc_call_key")

@@ -65,11 +65,9 @@ CORS_ALLOW_METHODS = ["DELETE", "GET", "PATCH", "POST", "PUT"]
 CORS_ALLOW_HEADERS = ["accept", "content-type", "traceparent", "tracestate", "x-csrftoken", "x-request-id"]
 CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
 MIDDLEWARE = [
-    "framework.web.proxies.real_client",
-    "framework.observe.health.probe",
     "framework.web.middleware.unit_of_work",
-    "framework.web.headers.headers",
     "corsheaders.middleware.CorsMiddleware",  # answers a preflight before HTTPS and sessions are looked at
+    "framework.web.middleware.failures",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -80,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
 ]
+DEBUG_PROPAGATE_EXCEPTIONS = True  # to framework.web.middleware.failures, also without DEBUG
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -110,8 +109,13 @@ USE_TZ = True
 
 SECURE = ENV.secure_cookies and not DEBUG
 SECURE_SSL_REDIRECT = SECURE
-SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
+SECURE_HSTS_SECONDS = int(ENV.hsts.partition(";")[0] or 0) if SECURE else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = "includeSubDomains" in ENV.hsts
+SECURE_HSTS_PRELOAD = "preload" in ENV.hsts
+SILENCED_SYSTEM_CHECKS = [
+    "security.W003",  # framework.web.csrf is Django's middleware under another name
+    *("security.W004", "security.W005", "security.W021"),  # HSTS is the operator's choice
+]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"  # read from Redis; the table is the truth
 SESSION_COOKIE_AGE = ENV.session_days * 86_400  # seconds

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.accounts import models
 from apps.accounts.entities import User
+from framework.data.constraints import is_taken
 from framework.errors import AlreadyExists, NotFound
 from framework.validation import validate
 
@@ -54,7 +55,9 @@ def create_user(email: str, password: str, *, is_staff: bool = False, is_superus
         with transaction.atomic():
             row.save(force_insert=True)
             EmailAddress.objects.create(user=row, email=row.email, verified=True, primary=True)
-    except IntegrityError:
+    except IntegrityError as error:
+        if not is_taken(error, models.User, "email"):
+            raise
         raise AlreadyExists(
             "There is an account with this address already.", fields={"email": "is taken"}, reason="EMAIL_TAKEN"
         ) from None

@@ -13,9 +13,21 @@ from framework.admin.base import ServiceAdmin, VersionedForm
 from framework.errors import DomainError
 
 
+class ProductForm(VersionedForm):
+    """Keeps the stock that was shown, so that a sale meanwhile is not taken for an edit by this user."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "stock" in self.fields:  # not where the page is read-only
+            self.fields["stock"].show_hidden_initial = True
+
+    def is_stale(self, read: int) -> bool:
+        return bool(self.instance.is_stale(read, stock="stock" in self.changed_data))
+
+
 @admin.register(models.Product)
 class ProductAdmin(ServiceAdmin):
-    form = VersionedForm
+    form = ProductForm
     list_display = ("sku", "name", "price", "currency", "stock", "is_active", "updated_at")
     list_display_links = ("sku", "name")
     list_filter = ("is_active", "currency")

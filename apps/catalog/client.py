@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation
+from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation, product_keyset
 from framework.actor import Actor
 from framework.pages import Page
 from framework.seam.client import Client
@@ -20,7 +20,7 @@ def get_product(product_id: int) -> Product: ...
 def get_products(product_ids: Sequence[int]) -> dict[int, Product]: ...
 
 
-@_remote("ListProducts")
+@_remote("ListProducts", keyset=product_keyset)
 def list_products(
     *, first: int = 50, after: str = "", search: str = "", order_by: ProductOrder = ProductOrder.NAME
 ) -> Page[Product]: ...

@@ -24,6 +24,7 @@ class Catalog(Fake):
     def __init__(self, drafts: Iterable[ProductDraft] = ()) -> None:
         super().__init__(entities)
         self._products: dict[int, Product] = {}
+        self._edited: dict[int, int] = {}  # by product: the version that its last edit made
         self._reservations: dict[str, Reservation] = {}
         for draft in drafts:
             self.create_product(SYSTEM, draft)
@@ -55,9 +56,11 @@ class Catalog(Fake):
             raise rules.nothing_to_change()
         with self._lock:
             product = self.get_product(product_id)
-            if product.version != version:
+            oldest = product.version if "stock" in values else self._edited.get(product_id, 1)
+            if not oldest <= version <= product.version:
                 raise rules.stale()
-            return self._write(product._replace(**values, version=version + 1, updated_at=datetime.now(UTC)))
+            self._edited[product_id] = newest = product.version + 1
+            return self._write(product._replace(**values, version=newest, updated_at=datetime.now(UTC)))
 
     def archive_product(self, actor: Actor, product_id: int, version: int) -> Product:
         return self.update_product(actor, product_id, version, ProductChanges(is_active=False))
@@ -94,13 +97,13 @@ class Catalog(Fake):
 
     def _sold(self, search: str) -> list[Product]:
         rules.check_search(search)
-        found = (product for product in self._products.values() if product.is_active)
-        return [product for product in found if search.casefold() in f"{product.name}\0{product.sku}".casefold()]
+        sold = (product for product in self._products.values() if product.is_active)
+        return [product for product in sold if any(rules.finds(search, text) for text in (product.name, product.sku))]
 
     def _write(self, product: Product) -> Product:
         if any(other.sku == product.sku and other.id != product.id for other in self._products.values()):
             raise rules.sku_taken(product.sku)
-        return self._put(self._products, product.id, product._replace(price=round(product.price, 2)))
+        return self._put(self._products, product.id, product._replace(price=round(product.price, 2) + 0))
 
     def _take(self, lines: Sequence[Line]) -> None:
         has = {key: product.stock for key, product in self._products.items() if product.is_active}

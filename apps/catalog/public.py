@@ -8,7 +8,6 @@ from apps.catalog.entities import (
     ProductOrder,
     Reservation,
     ReservationStatus,
-    product_keyset,
 )
 from framework.seam.remote import is_remote, outside_transaction
 
@@ -51,7 +50,6 @@ __all__ = [
     "get_product",
     "get_products",
     "list_products",
-    "product_keyset",
     "release",
     "reserve",
     "update_product",

@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q
 from django.utils import timezone
 
 from apps.catalog import models, rules
@@ -22,21 +22,21 @@ from apps.catalog.entities import (
 )
 from framework.changes import given
 from framework.data import keysets, replica
-from framework.data.queries import KeptInsert, KeptQuery
+from framework.data.constraints import is_taken
+from framework.data.queries import CompiledQuery
 from framework.errors import InvalidArgument
 from framework.pages import Page
 from framework.validation import validate
 
 _COLUMNS = Product._fields
 _SOLD = models.Product.objects.filter(is_active=True)
-_BY_ID = KeptQuery(lambda product_id: models.Product.objects.filter(pk=product_id).values_list(*_COLUMNS))
-_BY_IDS = KeptQuery(lambda ids: models.Product.objects.filter(pk__among=ids).values_list(*_COLUMNS))
-_RESERVATION = KeptInsert(
-    lambda key, status, expires_at, created_at: models.Reservation(
-        key=key, status=status, expires_at=expires_at, created_at=created_at
-    )
-)
+_BY_ID = CompiledQuery(lambda product_id: models.Product.objects.filter(pk=product_id).values_list(*_COLUMNS))
+_BY_IDS = CompiledQuery(lambda ids: models.Product.objects.filter(pk__any_of=ids).values_list(*_COLUMNS))
 _CENT = Decimal("0.01")
+
+
+class KeyUsed(Exception):
+    """There is a reservation under this key already."""
 
 
 def get_product(product_id: int) -> Product:
@@ -52,20 +52,21 @@ def get_products(product_ids: Sequence[int]) -> dict[int, Product]:
     return {row[0]: Product._make(row) for row in _BY_IDS.run(list(product_ids))}
 
 
-@replica.may_answer
+@replica.reads_replica
 def list_products(
     *, first: int = 50, after: str = "", search: str = "", order_by: ProductOrder = ProductOrder.NAME
 ) -> Page[Product]:
     """One page of the products that are sold. Raises InvalidArgument for a bad page size, token or search."""
     keyset = product_keyset(order_by, search)
-    rows = _sold(search)
-    return keysets.fetch(rows, Product, keyset, first=first, after=after, kept=rows is _SOLD)
+    if search:
+        return keysets.fetch_matching(_SOLD, _matching(search), Product, keyset, first=first, after=after)
+    return keysets.fetch(_SOLD, Product, keyset, first=first, after=after, compiled=True)
 
 
-@replica.may_answer
+@replica.reads_replica
 def count_products(*, search: str = "") -> int:
-    """How many products `list_products` goes through. Raises InvalidArgument for a bad search."""
-    return _sold(search).count()
+    """How many products `list_products` goes through, as `keysets.count` counts. Raises InvalidArgument."""
+    return keysets.count(_SOLD.filter(_matching(search)) if search else _SOLD)
 
 
 def iterate_products(*, chunk_size: int = 500) -> Iterator[list[Product]]:
@@ -84,8 +85,7 @@ def low_stock(limit: int) -> list[Product]:
 
 def create_product(draft: ProductDraft) -> Product:
     """Raises InvalidArgument with the bad fields, AlreadyExists when the SKU is taken."""
-    now = timezone.now()
-    row = models.Product(**draft._asdict(), created_at=now, updated_at=now)
+    row = _new_row(draft, timezone.now())
     validate(row)
     with _sku_is_free(draft.sku):
         row.save(force_insert=True)
@@ -93,26 +93,25 @@ def create_product(draft: ProductDraft) -> Product:
 
 
 def update_product(product_id: int, version: int, changes: ProductChanges) -> Product:
-    """Write the changes if the row still has that version.
+    """Write the changes, unless they would overwrite what was not yet there in the version that was read.
 
     Raises NotFound, Aborted for a stale version, InvalidArgument with the bad fields, AlreadyExists when the SKU
     is taken.
     """
-    row = models.Product.objects.filter(pk=product_id).first()
-    if row is None:
-        raise rules.not_found(product_id)
     values = given(changes)
-    for name, value in values.items():
-        setattr(row, name, value)
-    validate(row)
-    row.updated_at = timezone.now()
-    with _sku_is_free(row.sku):
-        written = models.Product.objects.filter(pk=product_id, version=version).update(
-            **values, version=F("version") + 1, updated_at=row.updated_at
-        )
-    if not written:
-        raise rules.stale()
-    row.version = version + 1
+    with _sku_is_free(values.get("sku", "")):
+        row = models.Product.objects.select_for_update().filter(pk=product_id).first()
+        if row is None:
+            raise rules.not_found(product_id)
+        is_stale = row.is_stale(version, stock="stock" in values)
+        for name, value in values.items():
+            setattr(row, name, value)
+        validate(row)
+        if is_stale:
+            raise rules.stale()
+        row.version = row.edited_version = row.version + 1
+        row.updated_at = timezone.now()
+        row.save(update_fields=[*values, "version", "edited_version", "updated_at"])
     return _entity(row)
 
 
@@ -126,23 +125,19 @@ def upsert_products(drafts: Sequence[ProductDraft], columns: Sequence[str] = Pro
     with transaction.atomic():
         # Locked, so that nobody gives a product the version that it is about to get here; by id, as `reserve` does.
         found = models.Product.objects.filter(sku__in=[d.sku for d in drafts]).order_by("id").select_for_update()
-        known = dict(found.values_list("sku", "version"))
+        versions = {sku: version + 1 for sku, version in found.values_list("sku", "version")}
         models.Product.objects.bulk_create(
-            [
-                models.Product(**d._asdict(), created_at=now, updated_at=now, version=known.get(d.sku, 0) + 1)
-                for d in drafts
-            ],
+            [_new_row(draft, now, versions.get(draft.sku, 1)) for draft in drafts],
             update_conflicts=True,
             unique_fields=["sku"],
-            update_fields=[*(name for name in columns if name != "sku"), "version", "updated_at"],
+            update_fields=[*(name for name in columns if name != "sku"), "version", "edited_version", "updated_at"],
         )
 
 
 def draft_errors(draft: ProductDraft) -> dict[str, str]:
     """What is wrong with a draft, by field; empty when it can be written."""
-    now = timezone.now()
     try:
-        validate(models.Product(**draft._asdict(), created_at=now, updated_at=now))
+        validate(_new_row(draft, timezone.now()))
     except InvalidArgument as error:
         return error.fields
     return {}
@@ -150,25 +145,27 @@ def draft_errors(draft: ProductDraft) -> dict[str, str]:
 
 def find_reservation(key: str, *, lock: bool = False) -> Reservation | None:
     """The reservation under a key; with `lock`, nobody else changes it before the transaction ends."""
-    rows = models.Reservation.objects.filter(key=key)
-    row = (rows.select_for_update() if lock else rows).first()
-    return None if row is None else _reservation(row)
+    rows = models.Reservation.objects.filter(key=key).order_by("lines__product_id")
+    rows = rows.select_for_update(of=("self",)) if lock else rows
+    found = list(rows.values_list("key", "status", "expires_at", "lines__product_id", "lines__quantity"))
+    if not found:
+        return None
+    lines = tuple(Line(product_id, quantity) for *_, product_id, quantity in found if product_id is not None)
+    return Reservation(key, ReservationStatus(found[0][1]), lines, found[0][2])
 
 
-def add_reservation(key: str, status: ReservationStatus, lines: Sequence[Line], expires_at: datetime) -> bool:
-    """Write a new reservation; False when the key is taken. Touches no stock."""
+def add_reservation(key: str, status: ReservationStatus, lines: Sequence[Line], expires_at: datetime) -> None:
+    """Write a new reservation. Touches no stock. Raises KeyUsed, which has to end the caller's transaction."""
     try:
-        with transaction.atomic():
-            reservation_id = _RESERVATION.run(key, status, expires_at, timezone.now())
-    except IntegrityError:
-        return False
-    models.ReservationLine.objects.bulk_create(
-        [
-            models.ReservationLine(reservation_id=reservation_id, product_id=line.product_id, quantity=line.quantity)
-            for line in lines
-        ]
-    )
-    return True
+        reservation_id = models.Reservation.objects.create(key=key, status=status, expires_at=expires_at).pk
+    except IntegrityError as error:
+        if not is_taken(error, models.Reservation, "key"):
+            raise
+        raise KeyUsed from None
+    if lines:
+        models.ReservationLine.objects.bulk_create(
+            models.ReservationLine(reservation_id=reservation_id, **line._asdict()) for line in lines
+        )
 
 
 def set_reservation_status(key: str, status: ReservationStatus, expires_at: datetime | None = None) -> None:
@@ -182,10 +179,19 @@ def expired_keys(limit: int) -> list[str]:
     return list(rows.order_by("expires_at").values_list("key", flat=True)[:limit])
 
 
+def thin_reservations(older_than: datetime, limit: int) -> int:
+    """Delete the oldest reservations that were made before this and are no longer held; returns how many."""
+    ended = models.Reservation.objects.exclude(status=ReservationStatus.HELD).filter(created_at__lt=older_than)
+    with transaction.atomic():
+        ids = list(ended.order_by("created_at").values_list("pk", flat=True)[:limit])
+        models.Reservation.objects.filter(pk__in=ids).delete()
+    return len(ids)
+
+
 def take_stock(line: Line) -> bool:
     """Take it off the shelf if there is as much, in one statement; False when there is not, or it is not sold.
 
-    The version grows: an edit that was begun before must not write the old stock back.
+    The version grows, so that an edit of the stock that was begun before is refused.
     """
     rows = models.Product.objects.filter(pk=line.product_id, is_active=True, stock__gte=line.quantity)
     return bool(rows.update(stock=F("stock") - line.quantity, version=F("version") + 1))
@@ -196,22 +202,32 @@ def return_stock(line: Line) -> None:
     models.Product.objects.filter(pk=line.product_id).update(stock=F("stock") + line.quantity, version=F("version") + 1)
 
 
+def _new_row(draft: ProductDraft, now: datetime, version: int = 1) -> models.Product:
+    return models.Product(**draft._asdict(), created_at=now, updated_at=now, version=version, edited_version=version)
+
+
 @contextmanager
 def _sku_is_free(sku: str) -> Iterator[None]:
-    """Only the database can tell without a race whether a SKU is taken; its refusal becomes AlreadyExists."""
+    """A transaction in which a SKU that is taken becomes AlreadyExists: only the database can tell without a race."""
     try:
         with transaction.atomic():
             yield
-    except IntegrityError:
+    except IntegrityError as error:
+        if not is_taken(error, models.Product, "sku"):
+            raise
         raise rules.sku_taken(sku) from None
 
 
-def _sold(search: str) -> QuerySet[models.Product]:
+def _matching(search: str) -> Q:
+    """Names and SKUs that hold the text; or, if it is too short for the index, words that begin with it."""
     rules.check_search(search)
-    return _SOLD.filter(Q(name__icontains=search) | Q(sku__icontains=search)) if search else _SOLD
+    if rules.is_short(search):
+        begins = Q(name__istartswith=search) | Q(sku__istartswith=search)
+        return begins | Q(name__icontains=f" {search}") | Q(sku__icontains=f" {search}")
+    return Q(name__icontains=search) | Q(sku__icontains=search)
 
 
-@replica.may_answer
+@replica.reads_replica
 def _after(product_id: int, limit: int) -> list[Product]:
     rows = models.Product.objects.filter(pk__gt=product_id).order_by("pk").values_list(*_COLUMNS)
     return [Product._make(row) for row in rows[:limit]]
@@ -219,9 +235,4 @@ def _after(product_id: int, limit: int) -> list[Product]:
 
 def _entity(row: models.Product) -> Product:
     product = Product._make(getattr(row, name) for name in _COLUMNS)
-    return product._replace(price=product.price.quantize(_CENT))  # as it reads when it comes from the database
-
-
-def _reservation(row: models.Reservation) -> Reservation:
-    lines = row.lines.order_by("product_id").values_list("product_id", "quantity")
-    return Reservation(row.key, ReservationStatus(row.status), tuple(map(Line._make, lines)), row.expires_at)
+    return product._replace(price=product.price.quantize(_CENT) + 0)  # as the database answers it; + 0 as of -0

@@ -39,7 +39,9 @@ class Query(graphene.ObjectType):
         first=graphene.Int(default_value=20, required=True),
         after=graphene.String(default_value="", required=True),
         search=graphene.String(
-            default_value="", required=True, description="Part of a name or SKU, in any case. Costs 2,500."
+            default_value="",
+            required=True,
+            description="Part of a name or SKU, in any case; one or two letters find words that begin so. Costs 2,500.",
         ),
         order_by=ProductOrder(default_value=catalog.ProductOrder.NAME, required=True),
     )
@@ -54,8 +56,7 @@ class Query(graphene.ObjectType):
         root: Any, info: Info, first: int, after: str, search: str, order_by: catalog.ProductOrder
     ) -> Connection:
         page = catalog.list_products(first=first, after=after, search=search, order_by=order_by)
-        keyset = catalog.product_keyset(order_by, search)
-        return Connection(page, keyset, bool(after), lambda: catalog.count_products(search=search))
+        return Connection(page, has_previous_page=bool(after), count=lambda: catalog.count_products(search=search))
 
 
 class CreateProductInput(graphene.InputObjectType):

@@ -1,5 +1,6 @@
 """The catalog's rules: one function a use case, each decides whether the actor may."""
 
+import contextlib
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -10,6 +11,7 @@ from apps.catalog import repository, rules
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, Reservation, ReservationStatus
 from framework.actor import Actor, require, staff
 from framework.changes import given
+from framework.errors import Unavailable
 
 
 def create_product(actor: Actor, draft: ProductDraft) -> Product:
@@ -45,10 +47,11 @@ def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservati
     """
     wanted = rules.checked_lines(key, lines, seconds)
     expires_at = timezone.now() + timedelta(seconds=seconds)
+    with contextlib.suppress(repository.KeyUsed), transaction.atomic(durable=True):
+        repository.add_reservation(key, ReservationStatus.HELD, wanted, expires_at)
+        _take(wanted)
+        return Reservation(key, ReservationStatus.HELD, wanted, expires_at)
     with transaction.atomic(durable=True):
-        if repository.add_reservation(key, ReservationStatus.HELD, wanted, expires_at):
-            _take(wanted)
-            return Reservation(key, ReservationStatus.HELD, wanted, expires_at)
         found = _existing(key, wanted)
         if found.status is ReservationStatus.EXPIRED:
             _take(wanted)
@@ -76,10 +79,11 @@ def release(key: str) -> Reservation:
     A key that is not known yet is released too: the `reserve` it belongs to may still be on its way.
     """
     rules.check_key(key)
+    now = timezone.now()
+    with contextlib.suppress(repository.KeyUsed), transaction.atomic(durable=True):
+        repository.add_reservation(key, ReservationStatus.RELEASED, (), now)
+        return Reservation(key, ReservationStatus.RELEASED, (), now)
     with transaction.atomic(durable=True):
-        now = timezone.now()
-        if repository.add_reservation(key, ReservationStatus.RELEASED, (), now):
-            return Reservation(key, ReservationStatus.RELEASED, (), now)
         return _give_back(key, ReservationStatus.RELEASED)
 
 
@@ -98,15 +102,20 @@ def _take(lines: Sequence[Line]) -> None:
 
 
 def _existing(key: str, wanted: tuple[Line, ...]) -> Reservation:
-    found = repository.find_reservation(key, lock=True)
-    assert found is not None  # its key was taken, and reservations are never deleted
+    found = _found(key)
     rules.check_reusable(found, wanted)
     return found
 
 
-def _give_back(key: str, status: ReservationStatus) -> Reservation:
+def _found(key: str) -> Reservation:
     found = repository.find_reservation(key, lock=True)
-    assert found is not None
+    if found is None:  # it was there, and was old enough to be deleted in this very moment
+        raise Unavailable("Try again.", reason="KEY_FORGOTTEN")
+    return found
+
+
+def _give_back(key: str, status: ReservationStatus) -> Reservation:
+    found = _found(key)
     if found.status not in rules.GIVEN_BACK:
         for line in found.lines:
             repository.return_stock(line)

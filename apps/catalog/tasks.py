@@ -1,15 +1,21 @@
 """What the catalog does by the clock."""
 
+from datetime import timedelta
+
 from celery import shared_task
 from celery.schedules import crontab
 from django.conf import settings
 from django.core.mail import send_mail
+from django.utils import timezone
 
 from apps.accounts import public as accounts
 from apps.catalog import repository, services
 from apps.catalog.entities import Product
+from framework import context
 
 LOW = 5  # in stock; fewer are reported
+KEPT = timedelta(days=365)  # a reservation; after that its key is free, and releasing it gives nothing back
+BATCH = 500  # reservations deleted in one transaction
 
 
 @shared_task(name="catalog.report_low_stock")
@@ -29,11 +35,20 @@ def expire_reservations() -> None:
         services.expire(key)
 
 
+@shared_task(name="catalog.thin_reservations")
+def thin_reservations() -> None:
+    """Delete reservations that ended long ago, in small transactions that keep nobody waiting."""
+    older_than = timezone.now() - KEPT
+    while repository.thin_reservations(older_than, BATCH) == BATCH:
+        context.check_deadline()
+
+
 def _line(product: Product) -> str:
     return f"{product.stock:>5}  {product.sku}  {product.name}"
 
 
 SCHEDULE = {
     "low-stock-report": {"task": "catalog.report_low_stock", "schedule": crontab(hour="6", minute="0")},
+    "thin-reservations": {"task": "catalog.thin_reservations", "schedule": crontab(minute="20")},
     "expire-reservations": {"task": "catalog.expire_reservations", "schedule": crontab()},
 }

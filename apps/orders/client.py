@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from apps.orders.entities import Line, Order, OrderLine
+from apps.orders.entities import Line, Order, OrderLine, orders_keyset
 from framework.actor import Actor
 from framework.pages import Page
 from framework.seam.client import Client
@@ -32,7 +32,7 @@ def cancel_order(actor: Actor, order_id: int, reason: str) -> Order: ...
 def get_order(actor: Actor, order_id: int) -> Order: ...
 
 
-@_remote("ListOrders")
+@_remote("ListOrders", keyset=lambda actor: orders_keyset(actor.user_id))
 def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order]: ...
 
 

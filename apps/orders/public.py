@@ -1,6 +1,6 @@
 """Orders as everyone else sees them: these functions, whether they run here or elsewhere."""
 
-from apps.orders.entities import Line, Order, OrderLine, OrderStatus, orders_keyset
+from apps.orders.entities import Line, Order, OrderLine, OrderStatus
 from framework.seam.remote import is_remote, outside_transaction
 
 if is_remote("orders"):
@@ -23,6 +23,5 @@ __all__ = [
     "get_lines",
     "get_order",
     "list_orders",
-    "orders_keyset",
     "place_order",
 ]

@@ -5,42 +5,31 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
+from django.db.models import Case, QuerySet, Value, When
 from django.utils import timezone
 
 from apps.orders import models, rules
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, Total, orders_keyset
 from framework.actor import Actor
 from framework.data import keysets
-from framework.data.queries import KeptInsert, KeptQuery
+from framework.data.constraints import is_taken
+from framework.data.queries import CompiledQuery
 from framework.pages import Page
 
 _LINE_COLUMNS = ("product_id", "name", "unit_price", "order__currency", "quantity")
-_LINES = KeptQuery(
+_LINES = CompiledQuery(
     lambda ids: (
-        models.OrderLine.objects.filter(order_id__among=ids)
+        models.OrderLine.objects.filter(order_id__any_of=ids)
         .order_by("product_id")
         .values_list("order_id", *_LINE_COLUMNS)
     )
 )
-_PENDING = KeptInsert(
-    lambda customer_id, key, fingerprint, now, expected_total, expected_currency: models.Order(
-        customer_id=customer_id,
-        status=OrderStatus.PENDING,
-        key=key,
-        fingerprint=fingerprint,
-        expected_total=expected_total,
-        expected_currency=expected_currency,
-        created_at=now,
-        updated_at=now,
-    )
-)
-_TRANSITION = KeptInsert(
-    lambda order_id, source, target, actor, reason, at: models.Transition(
-        order_id=order_id, source=source, target=target, actor=actor, reason=reason, at=at
-    )
-)
 KEYS_KEPT = timedelta(hours=24)
+
+
+class KeyUsed(Exception):
+    """The customer has made an order under this key already."""
 
 
 def get_order(order_id: int) -> Order:
@@ -71,16 +60,13 @@ def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
 
 def list_orders(customer_id: int | None, *, first: int = 20, after: str = "") -> Page[Order]:
     """One page of a customer's orders, or of all, the newest first. Raises InvalidArgument."""
-    rows = models.Order.objects.all()
-    rows = rows if customer_id is None else rows.filter(customer_id=customer_id)
-    page = keysets.fetch(rows, Order, orders_keyset(customer_id), first=first, after=after)
-    return Page(list(map(_order, page.items)), page.next_token)
+    page = keysets.fetch(_orders_of(customer_id), Order, orders_keyset(customer_id), first=first, after=after)
+    return page._replace(items=list(map(_order, page.items)))
 
 
 def count_orders(customer_id: int | None) -> int:
-    """How many orders `list_orders` goes through."""
-    rows = models.Order.objects.all()
-    return (rows if customer_id is None else rows.filter(customer_id=customer_id)).count()
+    """How many orders `list_orders` goes through, counted as `keysets.count` does."""
+    return keysets.count(_orders_of(customer_id))
 
 
 def find_by_key(customer_id: int, key: str) -> tuple[Order, str] | None:
@@ -92,18 +78,55 @@ def find_by_key(customer_id: int, key: str) -> tuple[Order, str] | None:
 
 def add_order(
     actor: Actor, customer_id: int, key: str, fingerprint: str, lines: Iterable[Line], expected: Total | None = None
-) -> Order | None:
-    """Write a pending order; None when the customer has used the key already."""
+) -> Order:
+    """Write a pending order. Raises KeyUsed, which has to end the caller's transaction."""
     now = timezone.now()
     amount, currency = expected or (None, None)
     try:
-        with transaction.atomic():
-            order_id = _PENDING.run(customer_id, key, fingerprint, now, amount, currency)
-    except IntegrityError:
-        return None
+        order_id = models.Order.objects.create(
+            customer_id=customer_id,
+            status=OrderStatus.PENDING,
+            key=key,
+            fingerprint=fingerprint,
+            expected_total=amount,
+            expected_currency=currency,
+            created_at=now,
+            updated_at=now,
+        ).pk
+    except IntegrityError as error:
+        if not is_taken(error, models.Order, "customer_id", "key"):
+            raise
+        raise KeyUsed from None
     models.OrderLine.objects.bulk_create(models.OrderLine(order_id=order_id, **line._asdict()) for line in lines)
     _note(order_id, "", OrderStatus.PENDING, actor, "")
     return Order(order_id, customer_id, OrderStatus.PENDING, Decimal("0.00"), "", "", now, now)
+
+
+def close(
+    order: Order,
+    status: OrderStatus,
+    actor: Actor,
+    reason: str = "",
+    total: Total | None = None,
+    bought: Mapping[int, tuple[str, Decimal]] | None = None,
+) -> Order | None:
+    """Give a pending order the status that it ends up with; None if it is not pending any more.
+
+    With what each product is called and costs now, and what that makes, writes that down too. Needs a transaction, in
+    which it keeps others out of the order.
+    """
+    values: dict[str, Any] = {"status": status, "reason": reason, "updated_at": timezone.now()}
+    if total is not None:
+        values |= {"total": total.amount, "currency": total.currency}
+    if not models.Order.objects.filter(pk=order.id, status=OrderStatus.PENDING).update(**values):
+        return None
+    if bought:
+        models.OrderLine.objects.filter(order_id=order.id).update(
+            name=Case(*(When(product_id=key, then=Value(name)) for key, (name, _) in bought.items())),
+            unit_price=Case(*(When(product_id=key, then=Value(price)) for key, (_, price) in bought.items())),
+        )
+    _note(order.id, OrderStatus.PENDING, status, actor, reason)
+    return order._replace(**values)
 
 
 def move(
@@ -125,23 +148,21 @@ def move(
     return _entity(row)
 
 
-def set_prices(order_id: int, total: Total, bought: Mapping[int, tuple[str, Decimal]]) -> None:
-    """Write down what each product is called and costs at the time of the order, and what that makes."""
-    rows = list(models.OrderLine.objects.filter(order_id=order_id))
-    for row in rows:
-        row.name, row.unit_price = bought[row.product_id]
-    models.OrderLine.objects.bulk_update(rows, ["name", "unit_price"])
-    models.Order.objects.filter(pk=order_id).update(total=total.amount, currency=total.currency)
-
-
 def forget_keys() -> int:
     """Let go of keys that are older than KEYS_KEPT; returns how many."""
     old = models.Order.objects.filter(key__isnull=False, created_at__lt=timezone.now() - KEYS_KEPT)
     return old.update(key=None)
 
 
+def _orders_of(customer_id: int | None) -> QuerySet[models.Order]:
+    rows = models.Order.objects.all()
+    return rows if customer_id is None else rows.filter(customer_id=customer_id)
+
+
 def _note(order_id: int, source: str, target: str, actor: Actor, reason: str) -> None:
-    _TRANSITION.run(order_id, source, target, str(actor), reason, timezone.now())
+    models.Transition.objects.create(
+        order_id=order_id, source=source, target=target, actor=str(actor), reason=reason, at=timezone.now()
+    )
 
 
 def _entity(row: models.Order) -> Order:

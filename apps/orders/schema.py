@@ -64,8 +64,7 @@ class Query(graphene.ObjectType):
     def resolve_my_orders(root: Any, info: Info, first: int, after: str) -> Connection:
         actor = info.context.actor
         page = orders.list_orders(actor, first=first, after=after)
-        keyset = orders.orders_keyset(actor.user_id)
-        return Connection(page, keyset, bool(after), lambda: orders.count_orders(actor))
+        return Connection(page, has_previous_page=bool(after), count=lambda: orders.count_orders(actor))
 
 
 class OrderLineInput(graphene.InputObjectType):

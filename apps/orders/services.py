@@ -6,7 +6,7 @@ id: whatever is cut short is done again by a task, and has its effect once.
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import structlog
@@ -14,7 +14,7 @@ from django.db import transaction
 
 from apps.catalog import public as catalog
 from apps.orders import repository, rules, tasks
-from apps.orders.entities import Line, Order, OrderStatus
+from apps.orders.entities import Line, Order, OrderStatus, Total
 from framework import context
 from framework.actor import SYSTEM, Actor, authenticated, require, staff
 from framework.errors import (
@@ -23,6 +23,7 @@ from framework.errors import (
     Unavailable,
 )
 from framework.pages import Page
+from framework.queue import table as queue
 
 log = structlog.get_logger("orders")
 
@@ -48,13 +49,15 @@ def place_order(
     wanted = rules.checked_lines(lines, key)
     expected = rules.checked_total(expected_total, currency)
     fingerprint = hashlib.sha256(json.dumps([wanted, expected], default=str).encode()).hexdigest()
-    with transaction.atomic(durable=True):
-        order = repository.add_order(actor, customer_id, key, fingerprint, wanted, expected)
-        if order is not None:
-            tasks.complete_order.apply_async((order.id,), countdown=COMPLETE_AFTER)
-    if order is None:
+    try:
+        with transaction.atomic(durable=True):
+            order = repository.add_order(actor, customer_id, key, fingerprint, wanted, expected)
+            tasks.complete_order.apply_async(
+                (order.id,), task_id=tasks.completion_id(order.id), countdown=COMPLETE_AFTER
+            )
+    except repository.KeyUsed:
         return _same_order(customer_id, key, fingerprint)
-    return _complete_now(order)
+    return _complete_now(order, lambda: _complete(order, wanted, expected))
 
 
 def complete_order(order_id: int) -> Order:
@@ -65,20 +68,7 @@ def complete_order(order_id: int) -> Order:
     order, expected = repository.get_expected(order_id)
     if order.status is not OrderStatus.PENDING:
         return order
-    lines = [catalog.Line(line.product_id, line.quantity) for line in repository.get_lines([order_id])[order_id]]
-    products = catalog.get_products([line.product_id for line in lines])
-    problem = rules.why_unsellable(lines, products)
-    if problem:
-        return _reject(order_id, problem)
-    now = rules.total(lines, products)
-    if expected not in (None, now):
-        return _reject(order_id, rules.price_changed(now), lines=lines, products=products)
-    try:
-        catalog.reserve(rules.stock_key(order_id), lines)
-        catalog.commit(rules.stock_key(order_id))
-    except FailedPrecondition as refused:
-        return _reject(order_id, refused.message)
-    return _place(order_id, lines, products)
+    return _complete(order, repository.get_lines([order_id])[order_id], expected)
 
 
 def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
@@ -133,14 +123,15 @@ def _same_order(customer_id: int, key: str, fingerprint: str) -> Order:
     order, asked_for = found
     if asked_for != fingerprint:
         raise rules.key_reused()
-    return _complete_now(order)
+    return _complete_now(order, lambda: complete_order(order.id))
 
 
-def _complete_now(order: Order) -> Order:
+def _complete_now(order: Order, complete: Callable[[], Order]) -> Order:
     """What becomes of the order if the catalog says so at once; else it stays pending, and the task goes on."""
     try:
         with context.within(ANSWER_WITHIN - context.age()):
-            return complete_order(order.id)
+            context.check_deadline()
+            return complete()
     except (Unavailable, DeadlineExceeded) as error:
         log.warning("left pending", order=order.id, error=error.message)
     except Exception:  # the order stands, so the answer is no error, whatever keeps it from being completed now
@@ -148,34 +139,39 @@ def _complete_now(order: Order) -> Order:
     return order
 
 
-def _place(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> Order:
-    with transaction.atomic(durable=True):
-        if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.PLACED, SYSTEM):
-            _set_prices(order_id, lines, products)
-            tasks.send_confirmation.delay(order_id)
-        order = repository.get_order(order_id)
-        if order.status is OrderStatus.CANCELLED:
-            # Cancelled while the stock was being taken: what was released then may have been taken after.
-            tasks.release_stock.delay(order_id)
-        return order
+def _complete(order: Order, wanted: Sequence[rules.Wanted], expected: Total | None) -> Order:
+    lines = [catalog.Line(line.product_id, line.quantity) for line in wanted]
+    products = catalog.get_products([line.product_id for line in lines])
+    problem = rules.why_unsellable(lines, products)
+    if problem:
+        return _close(order, OrderStatus.REJECTED, problem)
+    now = rules.total(lines, products)
+    if expected not in (None, now):
+        return _close(order, OrderStatus.REJECTED, rules.price_changed(now), now, products)
+    try:
+        catalog.reserve(rules.stock_key(order.id), lines)
+        catalog.commit(rules.stock_key(order.id))
+    except FailedPrecondition as refused:
+        return _close(order, OrderStatus.REJECTED, refused.message)
+    return _close(order, OrderStatus.PLACED, "", now, products)
 
 
-def _set_prices(order_id: int, lines: Sequence[catalog.Line], products: Mapping[int, catalog.Product]) -> None:
-    bought = {product.id: (product.name, product.price) for product in products.values()}
-    repository.set_prices(order_id, rules.total(lines, products), bought)
-
-
-def _reject(
-    order_id: int,
+def _close(
+    order: Order,
+    status: OrderStatus,
     reason: str,
-    *,
-    lines: Sequence[catalog.Line] = (),
+    total: Total | None = None,
     products: Mapping[int, catalog.Product] | None = None,
 ) -> Order:
-    """Reject a pending order; with lines and products, also note what they cost now."""
+    """Place or reject a pending order; with products, also note what they cost now."""
+    bought = {product.id: (product.name, product.price) for product in (products or {}).values()}
     with transaction.atomic(durable=True):
-        if repository.move(order_id, (OrderStatus.PENDING,), OrderStatus.REJECTED, SYSTEM, reason):
-            tasks.release_stock.delay(order_id)
-            if products:
-                _set_prices(order_id, lines, products)
-        return repository.get_order(order_id)
+        closed = repository.close(order, status, SYSTEM, reason, total, bought)
+        found = closed or repository.get_order(order.id)
+        if closed and status is OrderStatus.PLACED:
+            tasks.send_confirmation.delay(order.id)
+        elif closed or found.status is OrderStatus.CANCELLED:
+            # Cancelled while the stock was being taken: what was released then may have been taken after.
+            tasks.release_stock.delay(order.id)
+        queue.finish(tasks.completion_id(order.id))  # it has nothing to do any more, once this is committed
+        return found

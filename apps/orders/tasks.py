@@ -16,6 +16,11 @@ def complete_order(order_id: int) -> None:
     services.complete_order(order_id)
 
 
+def completion_id(order_id: int) -> str:
+    """The id of the task `complete_order` that looks after an order while it is pending."""
+    return f"complete-order-{order_id}"
+
+
 @shared_task(name="orders.release_stock", max_retries=None, retry_backoff_max=60)
 def release_stock(order_id: int) -> None:
     """Give back what a cancelled order took; tried until the catalog answers."""

@@ -19,7 +19,7 @@ PLACING: tuple[Patch, ...] = (
     ("apps.orders.services", "_complete_now", False),
     ("apps.catalog.public", "reserve", True),
     ("apps.catalog.public", "commit", True),
-    ("apps.orders.repository", "move", True),
+    ("apps.orders.repository", "close", True),
     ("apps.orders.tasks", "send_confirmation.delay", True),
     ("apps.orders.services", "_complete_now", True),
 )

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from benchmarks.shop import models
 from benchmarks.shop.entities import FullLine, Item, Line, Note, Order, OwnedItem, Owner
-from framework.data.queries import KeptInsert, KeptQuery
+from framework.data.queries import CompiledQuery
 
 _FULL_LINE = (
     "order_id",
@@ -23,14 +23,14 @@ _FULL_LINE = (
 )
 
 
-_LINES = KeptQuery(lambda ids: models.Line.objects.filter(order_id__among=ids).order_by("id").values_list(*_FULL_LINE))
-
-_NOTE = KeptInsert(lambda title, text, at: models.Note(title=title, text=text, at=at))
+_LINES = CompiledQuery(
+    lambda ids: models.Line.objects.filter(order_id__any_of=ids).order_by("id").values_list(*_FULL_LINE)
+)
 
 
 @lru_cache(100)
-def _recent(first: int) -> KeptQuery:
-    return KeptQuery(lambda: models.Order.objects.order_by("-placed_at", "-id").values_list(*Order._fields)[:first])
+def _recent(first: int) -> CompiledQuery:
+    return CompiledQuery(lambda: models.Order.objects.order_by("-placed_at", "-id").values_list(*Order._fields)[:first])
 
 
 def recent_orders(first: int) -> list[Order]:
@@ -67,4 +67,4 @@ def owners(owner_ids: Sequence[int]) -> dict[int, Owner]:
 
 def create_note(title: str, text: str) -> Note:
     now = timezone.now()
-    return Note(_NOTE.run(title, text, now), title, text, now)
+    return Note(models.Note.objects.create(title=title, text=text, at=now).pk, title, text, now)

@@ -47,6 +47,7 @@ def test_secrets_are_made_once_and_are_what_the_settings_accept(tmp_path, monkey
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("SECRETS_DIR", str(tmp_path))
     monkeypatch.setenv("ALLOWED_HOSTS", "localhost")
+    monkeypatch.setenv("REDIS_URL", "redis://redis:6379/0")
 
     assert make_secrets.make(tmp_path) == ["postgres_password", "database_url", "secret_key", "grpc_tokens"]
     password = (tmp_path / "postgres_password").read_text()
@@ -61,3 +62,9 @@ def test_the_environment_wins_over_the_folder_of_secrets(tmp_path, monkeypatch):
     monkeypatch.setenv("DEBUG", "1")
 
     assert env.load(Env).database_url.get_secret_value() == "postgres://u:p@other/name"
+
+
+def test_grpc_without_tls_is_published_on_this_machine_only():
+    assert re.findall(r'- "(.*:50051)"', COMPOSE) == [
+        "${GRPC_PUBLIC_ADDRESS:-127.0.0.1}:${GRPC_PUBLIC_PORT:-50051}:50051"
+    ]

@@ -1,6 +1,7 @@
 """deploy/nginx in front of a web and a gRPC server that answer with what has reached them."""
 
 import contextlib
+import http.client
 import http.server
 import json
 import os
@@ -94,7 +95,7 @@ def front(tmp_path_factory, web, rpc):
 
 
 @contextlib.contextmanager
-def nginx(folder, web, rpc):
+def nginx(folder, web, rpc, **changes):
     """nginx in front of servers at these ports."""
     ports = free_port(), free_port()
     folder.mkdir(exist_ok=True)
@@ -106,6 +107,7 @@ def nginx(folder, web, rpc):
         ("/dev/stderr", f"{folder}/error.log"),
         ("/dev/stdout", f"{folder}/access.log"),
         ("worker_processes auto", "worker_processes 1"),
+        *changes.items(),
     ):
         assert old in text
         text = text.replace(old, new)
@@ -209,3 +211,21 @@ def test_what_a_server_was_sent_is_sent_again_only_if_it_changes_nothing(tmp_pat
             ask(front, data=b"a mutation")
         assert refused.value.code == 502
         assert seen == ["GET", "POST"]
+
+
+def test_an_address_that_asks_too_often_is_told_to_wait(tmp_path, web, rpc):
+    def status(address):
+        connection = http.client.HTTPConnection("127.0.0.1", ports[0], timeout=5, source_address=(address, 0))
+        connection.request("GET", "/graphql")
+        response = connection.getresponse()
+        return response.status, response.getheader("Retry-After"), json.load(response)
+
+    slow = {"rate=100r/s": "rate=1r/m", "burst=400": "burst=2"}
+    with nginx(tmp_path, [web], [rpc], **slow) as ports:
+        answers = [status("127.0.0.2") for _ in range(4)]
+
+        assert [answer[0] for answer in answers] == [200, 200, 200, 429]
+        assert answers[3][1] == "1"
+        assert answers[3][2]["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+        assert status("127.0.0.3")[0] == 200
+        assert [status("127.0.0.1")[0] for _ in range(5)] == [200] * 5  # the machine's own are not counted

@@ -18,9 +18,15 @@ class VersionedForm(forms.ModelForm):
 
     def clean_version(self) -> int:
         read = self.cleaned_data["version"]
-        if self.instance.pk and read != self.instance.version:
+        if self.instance.pk is None:
+            return int(self.instance.version)
+        if read is None or self.is_stale(read):
             raise ValidationError("Somebody else has changed this meanwhile: open it again before you change it.")
-        return int(self.instance.version)
+        return int(read)
+
+    def is_stale(self, read: int) -> bool:
+        """Whether the row has changed since this version was read, in a way that this form would overwrite."""
+        return bool(read != self.instance.version)
 
 
 class ServiceAdmin(admin.ModelAdmin):

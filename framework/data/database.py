@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from framework.data import replica
 
 PATIENCE = 2  # seconds for the server to take a connection
-POOL_TIMEOUT = 10  # seconds that a thread waits for a connection of the pool
+POOL_TIMEOUT = 2  # seconds a thread waits for a connection of the pool; while the database is away, each request does
 
 _ROOM = """
     SELECT

@@ -4,6 +4,8 @@ from datetime import UTC
 from functools import cache
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
+from django.db import NotSupportedError, OperationalError, ProgrammingError
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
@@ -30,3 +32,23 @@ def _loader() -> type:
             return own(oid, context)
 
     return UtcLoader
+
+
+def require_extension(connection: BaseDatabaseWrapper, name: str, *, purpose: str) -> None:
+    """Create a PostgreSQL extension from a migration unless it is there.
+
+    Raises ImproperlyConfigured, with what to do, where the server does not have it or the role may not create it.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_extension WHERE extname = %s", [name])
+        if cursor.fetchone():
+            return
+        try:
+            cursor.execute(f"CREATE EXTENSION IF NOT EXISTS {connection.ops.quote_name(name)}")
+        except (ProgrammingError, NotSupportedError, OperationalError) as error:
+            cause = str(error).splitlines()[0]
+            raise ImproperlyConfigured(
+                f"The PostgreSQL extension {name}, for {purpose}, cannot be created: {cause}. Have an administrator run"
+                f" `CREATE EXTENSION {name};` in this database (on Debian it comes with the server or with"
+                " postgresql-contrib; managed services list it among the allowed ones), then migrate again."
+            ) from None

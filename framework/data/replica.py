@@ -1,6 +1,6 @@
 """Reads that may be a little old: where there is a replica, it answers them.
 
-    @replica.may_answer
+    @replica.reads_replica
     def list_products(...) -> Page[Product]:
 
 marks a function of a repository that only reads, and on whose answer no write is decided. The replica is asked for it
@@ -41,7 +41,7 @@ class Router:
         return context.current().read_from
 
 
-def may_answer(read: Callable[P, R]) -> Callable[P, R]:
+def reads_replica(read: Callable[P, R]) -> Callable[P, R]:
     """Mark a function that the replica may answer. It must have read everything when it returns: no generator."""
 
     @wraps(read)

@@ -1,9 +1,10 @@
 """From what a client sent to a parsed and validated document, which is cached with all that is derived from it."""
 
+import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from graphql import (
     ASTValidationRule,
@@ -24,15 +25,18 @@ from framework.graphql.cost import Deciding, cost_of, deciding_variables, priced
 from framework.graphql.errors import ErrorCode, client_error, hide_type_names
 from framework.graphql.executor import Plans
 from framework.graphql.limits import Limits
-from framework.graphql.persisted import AllowList, PersistedQueries, hash_of, not_found
 from framework.graphql.shape import Shape, check_document
 from framework.graphql.text import check_text
 
+if TYPE_CHECKING:
+    from framework.graphql.persisted import AllowList, PersistedQueries
+
 MAX_ERRORS = 10  # a client that mends these will see the next ones
 MAX_COSTS = 16  # of one document
-MEMORY = 54_000_000  # bytes, for all documents and their plans
-BYTES_PER_DOCUMENT = 8_000  # about, besides its tokens
-BYTES_PER_TOKEN = 600  # about
+MEMORY = 50_000_000  # bytes, for all documents and their plans
+BYTES_PER_DOCUMENT = 4_000  # about, like the following
+BYTES_PER_COST = 400
+BYTES_PER_TOKEN = 600
 MEMOIZED = (int, float, type(None), type(Undefined))  # other values are refused when the variables are coerced
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -43,6 +47,16 @@ class DocumentRefused(Exception):
     def __init__(self, errors: list[GraphQLError]) -> None:
         super().__init__(errors[0].message)
         self.errors = errors
+
+
+def hash_of(text: str) -> str:
+    """The SHA-256 of a document as clients write it: lower-case hexadecimal."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def not_found() -> GraphQLError:
+    """The error that makes Apollo's clients send the text along."""
+    return client_error("PersistedQueryNotFound", ErrorCode.PERSISTED_QUERY_NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +82,8 @@ class Document:
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes. Grows while plans are compiled."""
-        return BYTES_PER_DOCUMENT + self.tokens * BYTES_PER_TOKEN + self.plans.size
+        own = BYTES_PER_DOCUMENT + self.tokens * BYTES_PER_TOKEN + len(self.costs) * BYTES_PER_COST
+        return own + self.plans.size
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """The operation to execute. Raises GraphQLError (BAD_USER_INPUT) if the name does not single one out."""
@@ -112,8 +127,8 @@ class Documents:
         *,
         introspection: bool = True,
         suggestions: bool = True,
-        persisted: PersistedQueries | None = None,
-        allowed: AllowList | None = None,
+        persisted: "PersistedQueries | None" = None,
+        allowed: "AllowList | None" = None,
         memory: int = MEMORY,
     ) -> None:
         self.schema = schema

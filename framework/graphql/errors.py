@@ -16,6 +16,7 @@ from graphql import (
     is_specified_scalar_type,
 )
 
+from framework.data import outage
 from framework.errors import DomainError
 
 log = structlog.get_logger(__name__)
@@ -121,6 +122,7 @@ def _format(error: GraphQLError, logged: set[int]) -> dict[str, Any]:
 
 def _translate(error: GraphQLError, logged: set[int]) -> tuple[str, dict[str, Any]]:
     cause = _cause(error)
+    cause = outage.unavailable(cause) or cause
     if _has_code(error):
         return _without_words_of(cause, error.message), dict(error.extensions or {})
     if isinstance(error, GraphQLSyntaxError):

@@ -1,25 +1,19 @@
 """Documents that clients name instead of sending: automatic persisted queries, and the list of allowed documents."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from django.core.exceptions import ImproperlyConfigured
-from graphql import GraphQLError
 from redis.exceptions import RedisError
 from structlog import get_logger
 
+from framework.graphql.documents import hash_of, not_found
 from framework.graphql.errors import ErrorCode, client_error
 from framework.graphql.limits import RateLimit
 
 log = get_logger(__name__)
-
-
-def hash_of(text: str) -> str:
-    """The SHA-256 of a document as clients write it: lower-case hexadecimal."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 class Store(Protocol):
@@ -78,11 +72,6 @@ class PersistedQueries:
 
     def _slot(self, sha256: str) -> str:
         return f"graphql:persisted:{int(sha256[:12], 16) % self.slots}"
-
-
-def not_found() -> GraphQLError:
-    """The error that makes Apollo's clients send the text along."""
-    return client_error("PersistedQueryNotFound", ErrorCode.PERSISTED_QUERY_NOT_FOUND)
 
 
 class AllowList:

@@ -14,7 +14,7 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationDefin
 
 from framework import context
 from framework.actor import NOBODY, Actor, of_user
-from framework.data import replica
+from framework.data import outage, replica
 from framework.graphql.documents import Document, DocumentRefused, Documents
 from framework.graphql.errors import ErrorCode, client_error, format_errors
 from framework.graphql.executor import execute
@@ -85,6 +85,12 @@ class GraphQLView:
         except GraphQLError as error:
             result, extensions = ExecutionResult(None, [error]), {}
         return _respond_result(media_type, result, extensions)
+
+    def unavailable(self) -> HttpResponse:
+        """What framework.web.middleware answers while the session's or the user's store is away."""
+        error = client_error("The service is unavailable now. Try again later.", ErrorCode.UNAVAILABLE)
+        context.current().transport = "graphql"
+        return _respond("application/json", {"errors": format_errors([error])}, 503)
 
     def _check_rate(self, client: object) -> None:
         """Count the request, before any work is done for it. Raises HttpRefused (429) above GRAPHQL_RATE."""
@@ -169,10 +175,12 @@ def _respond_result(media_type: str, result: ExecutionResult, extensions: Mappin
 def _respond(
     media_type: str, answer: dict[str, Any], status: int, headers: Mapping[str, str] | None = None
 ) -> HttpResponse:
-    if answer.get("errors"):
-        context.current().code = str(answer["errors"][0]["extensions"]["code"])
+    code = answer["errors"][0]["extensions"]["code"] if answer.get("errors") else ""
+    context.current().code = str(code)
     answer["extensions"] = answer.get("extensions", {}) | {"requestId": context.request_id()}
     body = orjson.dumps(answer)
     response = HttpResponse(body, status=status, content_type=f"{media_type}; charset=utf-8", headers=headers)
     response["Cache-Control"] = "no-store"  # what it says depends on who asks, by GET too
+    if code == ErrorCode.UNAVAILABLE:
+        response.headers.setdefault("Retry-After", str(outage.RETRY_AFTER))
     return response

@@ -16,13 +16,14 @@ from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import grpc
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import close_old_connections
 from google.protobuf.message import DecodeError
 
 from framework import context
 from framework.actor import Actor, Rule, require
 from framework.context.watchdog import watchdog
-from framework.errors import DomainError, InvalidArgument, Unavailable
+from framework.data import outage
+from framework.errors import DomainError, InvalidArgument
 from framework.grpc.auth import Authenticator
 from framework.grpc.contract import changes_nothing
 from framework.grpc.errors import DETAILS_KEY, to_status
@@ -183,9 +184,7 @@ class _Call:
             self.call.abort(self.call.code(), (self.call.details() or b"").decode())
         if self.unit.is_over():
             self._abort("DEADLINE_EXCEEDED" if self.call.is_active() else "CANCELLED", "Nobody waits any more.")
-        if isinstance(error, OperationalError | InterfaceError):
-            log.error("database error", method=self.method.name, exc_info=error)
-            error = Unavailable("The database does not answer now. Try again later.", reason="DATABASE")
+        error = outage.unavailable(error) or error
         if not isinstance(error, DomainError) or error.code not in grpc.StatusCode.__members__:
             log.error("unexpected error", method=self.method.name, exc_info=error)
             self._abort("INTERNAL", f"Internal error; the log has it under request id {self.unit.request_id}.")

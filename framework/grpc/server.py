@@ -2,14 +2,12 @@
 
 import contextlib
 import os
-import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import FrameType
 
 import grpc
 import structlog
@@ -23,7 +21,8 @@ from framework.grpc import auth
 from framework.grpc.interceptors import Chain
 from framework.grpc.probes import MOST_PROBES, Probes
 from framework.grpc.service import add_services
-from framework.observe import readiness
+from framework.observe import health as stores
+from framework.signals import stop_on_signals
 
 READINESS_EVERY = 1.0  # seconds
 NOTICE = 0.5  # seconds between saying that the server will stop and stopping; calls on the wire get in meanwhile
@@ -100,7 +99,7 @@ class Server:
 
     def _watch_readiness(self) -> None:
         while True:
-            problems = readiness.problems()
+            problems = stores.check().problems
             answer = health_pb2.HealthCheckResponse
             self._set_health(answer.NOT_SERVING if problems else answer.SERVING)
             if self._stopping.wait(READINESS_EVERY):
@@ -152,18 +151,6 @@ def hold_port(address: str) -> Iterator[None]:
         except OSError:
             raise _refusal(address) from None
         yield
-
-
-def stop_on_signals() -> threading.Event:
-    """An event that SIGTERM and SIGINT set; for the main thread to wait on."""
-    stopped = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        stopped.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, handle)
-    return stopped
 
 
 def _refusal(address: str) -> AddressInUse:

@@ -14,7 +14,8 @@ A domain's `rpc.py` looks like this; a method without a rule keeps the server fr
     def register(server):
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(CatalogService.as_servicer(), server)
 
-The actor is `self.actor`; methods refuse by raising `framework.errors`; a loop that may run long calls `framework.context.check_deadline()`.
+The actor is `self.actor`; methods refuse by raising `framework.errors`; a loop that may run long calls
+`framework.context.check_deadline()`.
 Between two messages of a stream the connection goes back to the pool, unless a transaction is open: a cursor that
 spans messages needs `atomic()`.
 """

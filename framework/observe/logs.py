@@ -32,6 +32,15 @@ def _report(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
     return event
 
 
+class CallersFault(logging.Filter):
+    """Makes one warning line of what Django logs as an error with a traceback, though any stranger can cause it."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.startswith("django.security"):
+            record.levelno, record.levelname, record.exc_info = logging.WARNING, "WARNING", None
+        return True
+
+
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
     _unit_of_work,
@@ -44,7 +53,7 @@ _SHARED: list[Processor] = [
 
 # Each request and each task has its own access line; these would be second ones.
 _QUIETER = {
-    "django.request": "ERROR",
+    "django.request": "CRITICAL",  # framework.web.middleware logs errors
     "django.server": "ERROR",
     "django.template": "WARNING",  # below, it tells the values that stand in pages
     "celery": "WARNING",
@@ -81,7 +90,10 @@ def configure(log_format: str, level: str, *, sql: bool = False) -> None:
                     ],
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "filters": {"callers_fault": {"()": CallersFault}},
+            "handlers": {
+                "stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["callers_fault"]}
+            },
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {name: {"level": level} for name, level in levels.items()},
         }

@@ -5,11 +5,15 @@
     @remote("GetProduct")
     def get_product(product_id: int) -> Product: ...
 
+    @remote("ListProducts", keyset=product_keyset)
+    def list_products(*, first: int = 50, after: str = "", search: str = "") -> Page[Product]: ...
+
 `method` says how arguments and results travel. A function that the contract does not call free of side effects
 refuses to be called inside of a transaction. One with an `actor` is called on that actor's behalf; one declared
 `as_service`, on behalf of the calling service, whoever the work under way is for.
 """
 
+import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial, wraps
@@ -21,7 +25,9 @@ from google.protobuf.descriptor import FileDescriptor
 from framework import context
 from framework.actor import NOBODY, SYSTEM, Actor
 from framework.errors import DomainError, InvalidArgument
+from framework.pages import Keyset, Page
 from framework.seam import remote
+from framework.seam.conversions import ContractError
 from framework.seam.links import Invalid
 from framework.seam.method import MAX_IDS, Method
 
@@ -39,12 +45,22 @@ class Client:
         self._contract = contract
         self._stub = stub
 
-    def __call__(self, name: str, *, as_service: bool = False) -> Callable[[Callable[P, R]], Callable[P, R]]:
-        """The function that calls this method. Raises ContractError when its signature does not fit the method."""
+    def __call__(
+        self, name: str, *, keyset: Callable[..., Keyset] | None = None, as_service: bool = False
+    ) -> Callable[[Callable[P, R]], Callable[P, R]]:
+        """The function that calls this method. Raises ContractError when its signature does not fit the method.
+
+        A function that returns a Page needs `keyset`: called with the arguments that have its parameters' names, it
+        tells the keyset of the page, which does not travel.
+        """
 
         def declare(function: Callable[P, R]) -> Callable[P, R]:
             method = Method(function, self._contract, self._stub.__name__.removesuffix("Stub"), name)
-            send = partial(self._send, method, as_service)
+            if method.is_page != (keyset is not None):
+                raise ContractError(f"{function.__name__}: keyset= is for functions that return a Page, and for all.")
+            send: Callable[..., Any] = partial(self._send, method, as_service)
+            if keyset is not None:
+                send = _keyed(send, inspect.signature(function), keyset)
             call: Callable[..., Any] = partial(_in_parts, send) if method.is_batch else send
 
             @wraps(function)
@@ -64,6 +80,20 @@ class Client:
             with context.acting_as(SYSTEM if as_service else _actor(method, args, kwargs)):
                 response = getattr(remote.stub(self._domain, self._contract, self._stub), method.name)(request)
         return method.result(response)
+
+
+def _keyed(
+    send: Callable[..., Page[Any]], signature: inspect.Signature, keyset: Callable[..., Keyset]
+) -> Callable[..., Page[Any]]:
+    """Pages with their keyset."""
+    names = list(inspect.signature(keyset).parameters)
+
+    def call(*args: Any, **kwargs: Any) -> Page[Any]:
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return send(*args, **kwargs)._replace(keyset=keyset(*(bound.arguments[name] for name in names)))
+
+    return call
 
 
 def _in_parts(send: Callable[[Any], dict[Any, Any]], identifiers: Any) -> dict[Any, Any]:

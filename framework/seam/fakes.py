@@ -6,7 +6,7 @@ from itertools import count
 from types import ModuleType
 from typing import Any, TypeVar
 
-from framework.pages import Keyset, Page, bad_token, check_size
+from framework.pages import Keyset, Page, check_size, position, token
 
 IDS = count(1 << 58)  # as large as real ones, which no float holds
 
@@ -20,7 +20,6 @@ class Fake:
     def __init__(self, entities: ModuleType) -> None:
         self._entities = entities
         self._lock = threading.RLock()
-        self._tokens: dict[str, tuple[Keyset, int]] = {}  # each of one list, with the id of the last row seen
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):  # before __init__, as when unpickling
@@ -42,17 +41,11 @@ class Fake:
             key=lambda row: (getattr(row, keyset.column), row.id),
             reverse=keyset.order.startswith("-"),
         )
-        start = self._start(rows, keyset, after) if after else 0
+        start = _start(rows, keyset, after) if after else 0
         items = rows[start : start + first]
-        return Page(items, self._token(keyset, items[-1].id) if len(rows) > start + first else "")
+        return Page(items, token(keyset, items[-1]) if len(rows) > start + first else "", keyset)
 
-    def _start(self, rows: list[Any], keyset: Keyset, token: str) -> int:
-        known, seen = self._tokens.get(token, (None, 0))
-        if known != keyset:
-            raise bad_token()
-        return next((index for index, row in enumerate(rows, 1) if row.id == seen), len(rows))
 
-    def _token(self, keyset: Keyset, seen: int) -> str:
-        token = f"page-{len(self._tokens)}"
-        self._tokens[token] = (keyset, seen)
-        return token
+def _start(rows: list[Any], keyset: Keyset, after: str) -> int:
+    _, seen = position(keyset, after)
+    return next((index for index, row in enumerate(rows, 1) if row.id == seen), len(rows))

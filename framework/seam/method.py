@@ -17,7 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from google.protobuf.descriptor import FieldDescriptor, FileDescriptor, MethodDescriptor
 
 from framework.grpc.contract import changes_nothing
-from framework.pages import Page
+from framework.pages import Keyset, Page
 from framework.seam.codec import links_of, owner_of
 from framework.seam.conversions import ContractError, is_entity
 from framework.seam.links import UNSENDABLE, Link, Links, excepting
@@ -25,6 +25,7 @@ from framework.seam.masks import Mask
 from framework.seam.presence import MISSING, Slot
 
 MAX_IDS = 500  # of one call; clients split what is more
+UNKNOWN = Keyset("", "")  # of a page that has arrived: the client knows it
 WIRE_NAMES = {"first": "page_size", "after": "page_token"}
 
 
@@ -49,6 +50,7 @@ class Method:
         self.reads = changes_nothing(f"/{self._method.containing_service.full_name}/{name}")
         self.for_actor = "actor" in self._parameters
         self.is_batch = get_origin(self._hints["return"]) is dict and len(self._parameters) == 1
+        self.is_page = get_origin(self._hints["return"]) is Page
         self._sent = self._match_request()
         self.paths = self._sent.paths
         self.request = self._sent.compile(self._request_source(), "request")
@@ -125,20 +127,20 @@ def arguments(m):
 
     def _compile_response(self) -> None:
         hint, message = self._hints["return"], self._method.output_type
-        paged = get_origin(hint) is Page
+        paged = self.is_page
         links = links_of(self._owner, list(_results(hint)), message, sent=False)
         plain = [field for field in message.fields if not (paged and field.name == "next_page_token")]
         if len(plain) != (hint is not NoneType) or (paged and len(message.fields) != 2):
             self._owner.refuse(message, "the response must have one field, for the result (a page also its token).")
         for slot in links.slots.values():
             links.add(slot, message.fields_by_name["next_page_token"] if slot.name == "next_token" else plain[0])
-        links.names.update(build=links.kind, new=tuple.__new__, page=Page)
+        links.names.update(build=links.kind, new=tuple.__new__, page=Page, unknown=UNKNOWN)
         names, values = ", ".join(links.slots), ", ".join(links.decoders.values())
         encode = ", ".join(f"{link.field}={link.encode}" for link in links.found)
-        unpacked = f"{names} = result" if paged else ""
+        unpacked = f"{names}, _ = result" if paged else ""
         self.response = links.compile(f"def response(result):\n    {unpacked}\n    return build({encode})", "response")
         self.result = links.compile(
-            f"def result(m):\n    return {f'new(page, ({values}))' if paged else values or None}", "result"
+            f"def result(m):\n    return {f'new(page, ({values}, unknown))' if paged else values or None}", "result"
         )
 
 

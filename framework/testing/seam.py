@@ -23,6 +23,7 @@ from framework.grpc.auth import Authenticator
 from framework.grpc.channel import Channel
 from framework.grpc.interceptors import Chain
 from framework.grpc.tokens import parse_tokens
+from framework.pages import Page
 from framework.seam import remote
 from framework.testing.grpc import serving_in_transaction
 
@@ -91,6 +92,8 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         assert conforms(result, expected), f"{function.__name__} answered {result!r}, which is no {expected}"
+        if isinstance(result, Page) and result.next_token:
+            assert result.next_token == result.cursor(result.items[-1]), f"{function.__name__}: the keyset is wrong"
         return result
 
     return call

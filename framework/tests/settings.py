@@ -56,11 +56,9 @@ CORS_ALLOWED_ORIGINS: list[str] = []
 CORS_URLS_REGEX = "^/graphql/?$"
 CORS_ALLOW_CREDENTIALS = True
 MIDDLEWARE = [
-    "framework.web.proxies.real_client",
-    "framework.observe.health.probe",
     "framework.web.middleware.unit_of_work",
-    "framework.web.headers.headers",
     "corsheaders.middleware.CorsMiddleware",
+    "framework.web.middleware.failures",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -69,6 +67,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
+DEBUG_PROPAGATE_EXCEPTIONS = True
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
@@ -110,6 +109,7 @@ REDIS_TIMEOUT = 2
 CACHES = {
     "default": {"BACKEND": "framework.data.cache.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": PROJECT_SLUG},
 }
+EMAIL_URL = ""
 EMAIL_BACKEND = "framework.mail.NoBackend"
 CELERY_BROKER_URL = os.environ.get("BROKER_URL") or REDIS_URL
 CELERY_TIMEZONE = "UTC"

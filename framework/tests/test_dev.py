@@ -1,12 +1,17 @@
 """The commands that set a system up and run it."""
 
+import os
 import socket
+import sys
+import time
+from types import SimpleNamespace
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
-from framework.management.commands import dev
+from framework.management import devserver
+from framework.management.commands import dev, valkey
 
 
 @pytest.fixture
@@ -28,11 +33,41 @@ def test_a_busy_port_is_refused_with_the_port_and_the_variable(settings, busy, v
     assert str(refused.value).endswith(f"stop what uses it, or set {variable} to another.")
 
 
-def test_the_embedded_valkey_runs_only_where_no_redis_is_named(settings):
+def test_the_embedded_valkey_runs_only_where_no_redis_is_named(settings, monkeypatch):
+    started = []
+    monkeypatch.setattr(dev.subprocess, "Popen", lambda words, **_: started.append(words) or SimpleNamespace(pid=7))
+    monkeypatch.setenv(devserver.VALKEY, "")
     settings.EMBEDDED_VALKEY = False
-    assert set(dev.processes()) == {"web", "grpc", "worker", "beat", "relay"}
+    dev.start_valkey()
+    assert started == []
     settings.EMBEDDED_VALKEY = True
-    assert set(dev.processes()) == {"web", "grpc", "worker", "beat", "relay", "valkey"}
+    dev.start_valkey()
+    assert started == [valkey.command(settings.VALKEY_PORT, settings.DATA_DIR / "valkey")]
+    assert os.environ[devserver.VALKEY] == "7"
+
+
+def test_a_changed_file_changes_the_snapshot(tmp_path, monkeypatch):
+    (tmp_path / "apps").mkdir()
+    (tmp_path / "apps" / "one.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    before = devserver.snapshot()
+    assert list(before) == ["apps/one.py"]
+
+    os.utime(tmp_path / "apps" / "one.py", (1, 1))
+    assert devserver.snapshot() != before
+
+
+def test_a_role_that_fails_is_told_and_takes_nobody_along(capfd):
+    team = devserver.Team([])
+    team.start("good", lambda: time.sleep(60))
+    team.start("bad", lambda: sys.exit(3))
+    while "ended" not in (said := capfd.readouterr().out):
+        team.watch(0.1)
+
+    assert "bad    | ended with code 3" in said
+    assert len(team.pids) == 1
+    team.stop(0)
+    assert team.pids == set()
 
 
 @pytest.mark.django_db

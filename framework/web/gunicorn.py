@@ -12,7 +12,6 @@ bind = f"{settings.HOST}:{settings.PORT}"
 worker_class = "framework.web.worker.Worker"
 workers = settings.ENV.web_workers
 threads = settings.ENV.web_threads
-reload = settings.DEBUG
 keepalive = 75  # seconds: longer than a proxy keeps an idle connection, or its next request meets a closed one
 timeout = 30  # seconds without a sign of life, after which a worker is replaced; not a limit on requests
 graceful_timeout = settings.ENV.web_grace
@@ -21,7 +20,7 @@ max_requests_jitter = settings.ENV.web_max_requests // 10  # so that not all wor
 control_socket_disable = True
 # Workers show that they live by touching a file, which must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn makes the name
-forwarded_allow_ips = ""  # framework/web/proxies.py decides whom to believe
+forwarded_allow_ips = ""  # TRUSTED_PROXIES decides, in framework/web/proxies.py
 accesslog = None  # framework/web/middleware.py writes the one access line
 logconfig_dict = {
     "version": 1,

@@ -1,49 +1,102 @@
-"""The unit of work of a web request: its id, its access line, its deadline."""
+"""What every web request passes: the client's address, health checks, the unit of work, failures, headers."""
 
 from collections.abc import Callable
 
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
+from django.views.debug import technical_500_response
+from django.views.defaults import server_error
 
 from framework import context
 from framework.actor import NOBODY, Actor
-from framework.data import replica
+from framework.data import outage, replica
+from framework.observe import health
+from framework.web.proxies import apply_forwarded, networks
 
-log = structlog.get_logger("access.web")
+Handler = Callable[[HttpRequest], HttpResponse]
 
 MAX_PATH = 200  # characters of a path in the log
 PAGE = 35.0  # seconds a page may take: the proxy waits no longer
+HEALTH = {"/health/live": health.live, "/health/ready": health.ready}
+HEADERS = {
+    # The admin and GraphiQL have no inline script or style, so injected ones do not run.
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+    " font-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+log = structlog.get_logger("web")
+access_log = structlog.get_logger("access.web")
 
 
-def unit_of_work(
-    get_response: Callable[[HttpRequest], HttpResponse],
-) -> Callable[[HttpRequest], HttpResponse]:
-    """Accept or make the request id, hand it back in the response, log one line a request."""
+def unit_of_work(get_response: Handler) -> Handler:
+    """Begin the request's unit of work, and write its access line.
+
+    Health checks are answered before: they have neither a host name nor HTTPS, and come every second.
+    """
 
     def respond(request: HttpRequest) -> HttpResponse:
+        apply_forwarded(request.META, networks(settings.TRUSTED_PROXIES))
+        if answer := HEALTH.get(request.path):
+            return answer(request)
         structlog.contextvars.clear_contextvars()
         received = request.headers.get(context.REQUEST_ID_HEADER)
-        unit = context.begin("web", "", log, request_id=received, carrier=request.headers)
+        unit = context.begin("web", "", access_log, request_id=received, carrier=request.headers)
         with context.within(max(PAGE, settings.GRAPHQL_TIMEOUT) - context.age()):
             response = get_response(request)
         response[context.REQUEST_ID_HEADER] = unit.request_id
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         _complete(unit, request, response)
         _remember(unit, response)
-        unit.end(
-            "request",
-            unit.code,
-            method=request.method,
-            path=request.path[:MAX_PATH],
-            status=response.status_code,
-        )
+        more = {"method": request.method, "path": request.path[:MAX_PATH], "status": response.status_code}
+        unit.end("request", unit.code, **more)
         return response
 
     return respond
 
 
+def failures(get_response: Handler) -> Handler:
+    """Answer 503 while a store is away and when a thread came too late, 500 for what is our mistake.
+
+    Needs DEBUG_PROPAGATE_EXCEPTIONS, without which Django turns exceptions into pages before they come here.
+    """
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        if context.age() > settings.GRAPHQL_TIMEOUT:  # nobody waits for it any more, and others do
+            return _unavailable(request)
+        try:
+            return get_response(request)
+        except Exception as error:
+            if outage.unavailable(error):
+                return _unavailable(request)
+            log.exception("unexpected error")
+            if settings.DEBUG:
+                return technical_500_response(request, type(error), error, error.__traceback__)
+            return server_error(request)
+
+    return respond
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    """503 as the view says it, if it has a method `unavailable`."""
+    answer = getattr(_view(request), "unavailable", None)
+    response: HttpResponse = answer() if answer else HttpResponse("The service is unavailable now.", status=503)
+    response["Retry-After"] = str(outage.RETRY_AFTER)
+    return response
+
+
+def _view(request: HttpRequest) -> object:
+    try:
+        return resolve(request.path).func
+    except Resolver404:
+        return None
+
+
 def _complete(unit: context.UnitOfWork, request: HttpRequest, response: HttpResponse) -> None:
-    """What the view has not said: pages of Django have a route for a name, a status for a code, and a user."""
+    """Fill in what a view of Django has not set: its route for a name, its status for a code, and its user."""
     if not unit.name:
         unit.name = _page(request)
     if not unit.code:
@@ -53,7 +106,7 @@ def _complete(unit: context.UnitOfWork, request: HttpRequest, response: HttpResp
 
 
 def _remember(unit: context.UnitOfWork, response: HttpResponse) -> None:
-    """A browser that has just written shall see it, whichever process or replica answers next."""
+    """Have this browser's next reads go to the primary, as the replica may not have its writes yet."""
     if unit.wrote and replica.ALIAS in settings.DATABASES:
         response.set_cookie(
             replica.COOKIE, "1", replica.COOKIE_SECONDS, httponly=True, secure=settings.SECURE, samesite="Lax"

@@ -1,3 +1,5 @@
+from hashlib import sha256
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -10,6 +12,7 @@ PRODUCTION = {
     "SECRET_KEY": "k3JxR8mQ2vN7tZ5wL9cF4hB6yD1gS0pA-k3JxR8mQ2vN7tZ5wL9",
     "ALLOWED_HOSTS": "example.com, www.example.com",
     "DATABASE_URL": "postgres://u:p@db/name",
+    "REDIS_URL": "redis://redis:6379/0",
 }
 
 
@@ -49,6 +52,7 @@ def test_an_empty_environment_refuses_to_start_and_lists_all_that_is_missing(env
         "SECRET_KEY=(empty)",
         "ALLOWED_HOSTS=(empty)",
         "DATABASE_URL=(empty)",
+        "REDIS_URL=(empty)",
     ]
 
 
@@ -148,6 +152,29 @@ def test_mail_settings_come_from_one_url():
     assert found["EMAIL_HOST_USER"] == "user@a"
     assert found["EMAIL_HOST_PASSWORD"] == "p/w"
     assert (found["EMAIL_PORT"], found["EMAIL_USE_SSL"], found["EMAIL_USE_TLS"]) == (465, True, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("ALLOWED_HOSTS", "*", "must name each host"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8,0.0.0.0/0", "must not be everybody (0.0.0.0/0)"),
+        ("TRUSTED_PROXIES", "::/0", "must not be everybody (::/0)"),
+        ("GRPC_TOKENS", "shop:development-token", "the token of shop can be guessed"),
+        ("GRPC_TOKENS", f"shop:sha256={sha256(b'development-token').hexdigest()}", "the token of shop can be guessed"),
+        ("GRPC_TOKENS", f"shop:{'a' * 32}", "the token of shop can be guessed"),
+        ("GRPC_CALL_TOKEN", "development-token", "can be guessed"),
+        ("SECRET_KEY", "ab" * 40, "must be at least 50 random characters"),
+        ("HSTS", "a year", "String should match pattern"),
+    ],
+)
+def test_production_refuses_what_is_dangerous(environ, name, value, reason):
+    environ(**PRODUCTION | {name: value})
+
+    (problem,) = problems()
+    assert problem.startswith(f"{name}=")
+    assert reason in problem
+    assert "development-token" not in problem
 
 
 def test_statements_are_logged_in_development_only(environ):

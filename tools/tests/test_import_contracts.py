@@ -26,6 +26,8 @@ TREE = {
     "tools/split.py": "from project import schema",
     "benchmarks/load.py": "from project import schema",
     "deploy/plan.py": "",
+    "deploy/tests/test_plan.py": "from apps.one import models",
+    "tools/tests/test_split.py": "from tools import split",
     "apps/one/public.py": "from apps.one import services",
     "apps/one/services.py": "from apps.one import repository",
     "apps/one/repository.py": "from apps.one import models",

@@ -171,11 +171,11 @@ def installed(request, db, tmp_path):
         "DEBUG": "1",
         "DATA_DIR": str(tmp_path),
         "DJANGO_SETTINGS_MODULE": "project.settings",
-        "SECRET_KEY": "one-key-for-both-" * 4,
         "GRPC_CALL_TOKEN": TOKEN,
         "WEB_WORKERS": "1",
     }
     monolith = base | {
+        "SECRET_KEY": "a-key-of-the-monolith-" * 4,
         "DATABASE_URL": database("split_monolith"),
         "REDIS_URL": f"{REDIS}/9",
         "DOMAINS": ",".join(move.stays),
@@ -184,6 +184,7 @@ def installed(request, db, tmp_path):
         "PORT": str(ports["web"]),
     }
     service = base | {
+        "SECRET_KEY": "a-key-of-the-service-" * 4,
         "DATABASE_URL": database("split_service"),
         "REDIS_URL": f"{REDIS}/10",
         "DOMAINS": moved,

@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('status', 'held')), fields=['expires_at'], name='catalog_reservation_to_expire')],
+                'indexes': [models.Index(condition=models.Q(('status', 'held')), fields=['expires_at'], name='catalog_reservation_to_expire'), models.Index(condition=models.Q(('status', 'held'), _negated=True), fields=['created_at'], name='catalog_reservation_ended')],
             },
         ),
         migrations.CreateModel(

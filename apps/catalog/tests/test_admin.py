@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from apps.accounts.tests.factories import StaffFactory, UserFactory
 from apps.catalog import models, repository, services
-from apps.catalog.entities import ProductChanges
+from apps.catalog.entities import Line, ProductChanges
 from apps.catalog.tests.factories import ProductFactory
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +37,7 @@ def form_of(client, product):
     """What a browser would send back unchanged."""
     form = client.get(change(product)).context["adminform"].form
     values = {name: form[name].value() for name in form.fields}
+    values["initial-stock"] = values["stock"]
     return {name: value for name, value in values.items() if value not in (None, False)}
 
 
@@ -111,6 +112,32 @@ def test_a_product_changed_by_somebody_else_meanwhile_is_not_overwritten(staff):
         ["Somebody else has changed this meanwhile: open it again before you change it."]
     ]
     assert repository.get_product(product.id) == current
+
+
+def test_a_product_that_sells_while_the_form_is_open_is_edited_and_keeps_what_was_sold(staff):
+    product = ProductFactory(stock=10)
+    form = form_of(staff, product)
+    services.reserve("k", [Line(product.id, 3)])
+
+    response = staff.post(change(product), form | {"description": "New."}, follow=True)
+
+    assert response.redirect_chain == [(LIST, 302)]
+    changed = repository.get_product(product.id)
+    assert (changed.description, changed.stock) == ("New.", 7)
+
+
+def test_a_stock_that_changed_while_the_form_was_open_is_not_overwritten(staff):
+    product = ProductFactory(stock=10)
+    form = form_of(staff, product)
+    services.reserve("k", [Line(product.id, 3)])
+
+    response = staff.post(change(product), form | {"description": "New.", "stock": "20"})
+
+    assert response.context["errors"] == [
+        ["Somebody else has changed this meanwhile: open it again before you change it."]
+    ]
+    unchanged = repository.get_product(product.id)
+    assert (unchanged.description, unchanged.stock) == (product.description, 7)
 
 
 def test_a_product_changed_while_the_form_is_checked_is_not_overwritten(staff, monkeypatch):

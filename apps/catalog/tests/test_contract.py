@@ -212,6 +212,18 @@ def test_a_product_is_changed(catalog, product, changes):
     assert repository.get_product(product.id) == changed
 
 
+def test_a_sale_is_in_the_way_of_an_edit_of_the_stock_only(catalog, product):
+    catalog.reserve("k", [Line(product.id, 3)])
+
+    stale = refusal(catalog.update_product, STAFF, product.id, 1, ProductChanges(stock=20))
+    changed = catalog.update_product(STAFF, product.id, 1, ProductChanges(name="New"))
+    overtaken = refusal(catalog.update_product, STAFF, product.id, 1, ProductChanges(name="Newer"))
+
+    assert stale[:3] == overtaken[:3] == ("Aborted", "ABORTED", "STALE_VERSION")
+    assert (changed.name, changed.stock) == ("New", product.stock - 3)
+    assert repository.get_product(product.id) == changed
+
+
 def test_a_product_is_archived(catalog, product):
     archived = catalog.archive_product(STAFF, product.id, 1)
 

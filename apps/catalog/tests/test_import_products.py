@@ -190,6 +190,7 @@ def test_bytes_that_are_no_utf8_make_one_row_bad(write):
 
 
 def test_nul_makes_one_row_bad(write):
+    assert csv_refusals(write, "S1  ,N,1,1") == ["line 2: sku: Must not begin or end with a space."]
     assert csv_refusals(write, "A\0,N,1,1") == ["line 2: sku: Null characters are not allowed."]
 
 

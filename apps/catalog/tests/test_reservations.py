@@ -204,6 +204,38 @@ def test_what_changed_meanwhile_is_not_expired(product, meanwhile, monkeypatch):
     assert (repository.find_reservation("k"), stock(product)) == before
 
 
+def test_what_ended_long_ago_is_deleted_in_small_transactions(product, monkeypatch):
+    monkeypatch.setattr(tasks, "BATCH", 2)
+    for number in range(5):
+        services.reserve(f"sold {number}", [Line(product.id, 1)])
+        services.commit(f"sold {number}")
+    services.release("released")
+    services.reserve("held", [Line(product.id, 1)])
+    long_ago = timezone.now() - tasks.KEPT - timedelta(hours=1)
+    models.Reservation.objects.update(created_at=long_ago)
+    services.reserve("new", [Line(product.id, 1)])
+    services.commit("new")
+
+    tasks.thin_reservations()
+    tasks.thin_reservations()
+
+    assert sorted(models.Reservation.objects.values_list("key", flat=True)) == ["held", "new"]
+    assert models.ReservationLine.objects.count() == 2
+    assert stock(product) == [3]
+
+
+def test_a_batch_deletes_the_oldest_and_no_more_than_it_may(product, django_assert_max_num_queries):
+    for number in range(5):
+        services.release(f"k{number}")
+        made = timezone.now() - timedelta(days=5 - number)
+        models.Reservation.objects.filter(key=f"k{number}").update(created_at=made)
+
+    with django_assert_max_num_queries(6):
+        assert repository.thin_reservations(timezone.now() - timedelta(days=2), 2) == 2
+
+    assert sorted(models.Reservation.objects.values_list("key", flat=True)) == ["k2", "k3", "k4"]
+
+
 def test_nothing_is_sold_that_was_not_reserved():
     with pytest.raises(NotFound) as refused:
         services.commit("k")

@@ -220,6 +220,14 @@ def test_bad_values_are_refused_field_by_field(staff):
     assert not models.Product.objects.exists()
 
 
+@pytest.mark.parametrize("field", ["description", "currency", "stock"])
+def test_a_null_is_not_told_as_a_taken_sku(staff, field):
+    error = staff.error(CREATE, input=INPUT | {field: None})
+
+    assert (error["code"], error.get("reason")) == ("BAD_USER_INPUT", None)
+    assert not models.Product.objects.exists()
+
+
 @pytest.mark.parametrize("price", ["NaN", "Infinity", "1E+500000", "0.001", "9" * 40, "x", "", None])
 def test_a_price_that_is_none_is_refused(staff, price):
     answer = staff(CREATE, input=INPUT | {"price": price})

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from apps.orders import models, repository
-from apps.orders.entities import Line, OrderLine, OrderStatus
+from apps.orders.entities import Line, OrderLine, OrderStatus, orders_keyset
 from apps.orders.tests.factories import OrderFactory
 from framework import context
 from framework.actor import NOBODY, SYSTEM, Actor
@@ -249,7 +249,7 @@ def test_who_acts_in_which_request_and_how_long_it_may_take_arrive(orders, custo
 
     def list_orders(customer_id, *, first, after):
         arrived.append((context.actor(), context.request_id(), context.seconds_left()))
-        return Page([repository.get_order(row.id)], "")
+        return Page([repository.get_order(row.id)], "", orders_keyset(customer_id))
 
     monkeypatch.setattr(repository, "list_orders", list_orders)
     context.begin("test", request_id="request-7")

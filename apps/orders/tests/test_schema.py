@@ -162,7 +162,7 @@ def test_a_list_costs_one_query_and_one_call_a_level(graphql, stock, customer, c
 
     assert len(edges) == first
     assert all(line["product"] for edge in edges for line in edge["node"]["lines"])
-    assert found == ["accounts_user", "django_session", "orders_order", "orders_order", "orders_orderline"]
+    assert found == ["accounts_user", "orders_order", "orders_order", "orders_orderline"]
     assert calls == ["get_products"]
 
 

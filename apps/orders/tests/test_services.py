@@ -1,8 +1,10 @@
+from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.catalog import public as catalog
@@ -79,6 +81,28 @@ def test_an_order_is_placed_and_takes_its_stock(stock, customer, history):
     assert (stock.left(chair), stock.left(table)) == (7, 8)
     assert history(order) == [f"new -> pending by user:{customer.user_id}", "pending -> placed by service:system"]
     assert queued("send_confirmation") == [(order.id,)]
+
+
+@pytest.mark.django_db(transaction=True)  # so that no savepoint takes the place of a transaction
+@pytest.mark.parametrize("lines", [1, 5])
+def test_an_order_costs_a_known_number_of_statements(stock, customer, lines):
+    wanted = [Line(stock().id, 1) for _ in range(lines)]
+    services.place_order(customer, wanted, "warm")
+
+    with CaptureQueriesContext(connection) as sent:
+        order = services.place_order(customer, wanted, "k1")
+
+    words = Counter(query["sql"].split()[0].rstrip(";") for query in sent)
+    assert order.status is OrderStatus.PLACED
+    assert words == {"BEGIN": 4, "COMMIT": 4, "INSERT": 8, "SELECT": 2, "UPDATE": 3 + lines, "DELETE": 1}
+
+
+def test_an_order_that_is_placed_at_once_leaves_no_task_to_complete_it(placed):
+    assert [row.task for row in QueuedTask.objects.all()] == ["orders.send_confirmation"]
+
+
+def test_an_order_that_is_rejected_at_once_leaves_no_task_to_complete_it(rejected):
+    assert [row.task for row in QueuedTask.objects.all()] == ["orders.release_stock"]
 
 
 def test_name_and_price_stay_as_they_were(placed):

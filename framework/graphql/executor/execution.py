@@ -29,6 +29,7 @@ from graphql.execution.execute import SELECTIONS_NESTED_TOO_DEEPLY, get_field_de
 from graphql.pyutils import Path
 
 from framework.context import check_deadline
+from framework.data import outage
 from framework.errors import DeadlineExceeded
 from framework.graphql.loaders import Deferred
 
@@ -187,7 +188,7 @@ class Execution(ExecutionContext):
 
     def handle_field_error(self, error: GraphQLError, return_type: GraphQLOutputType, path: Path) -> None:
         """Note an error, or pass it on to the parent where null is not allowed."""
-        if isinstance(error.original_error, DeadlineExceeded):
+        if isinstance(error.original_error, DeadlineExceeded) or outage.is_outage(error.original_error):
             raise ExecutionAborted(error)
         if isinstance(return_type, GraphQLNonNull):
             raise error

@@ -133,7 +133,7 @@ def test_a_document_grows_with_what_is_compiled_of_it_and_leaves_with_it():
 
 
 def test_threads_share_the_cache():
-    known = documents(memory=4 * 11_000)
+    known = documents(memory=4 * 7_000)
     errors = []
 
     def read(first):

@@ -22,7 +22,7 @@ from framework.grpc import server as grpc_server
 from framework.grpc import service as rpc
 from framework.grpc.tests import probe
 from framework.management.commands.grpcrunserver import full_address
-from framework.observe import readiness
+from framework.observe import health as stores
 from framework.testing.servers import free_port
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -41,7 +41,7 @@ def _probe_is_the_only_domain(monkeypatch, settings):
 def ready(monkeypatch):
     """Decides what the readiness check finds."""
     found = []
-    monkeypatch.setattr(readiness, "problems", lambda: list(found))
+    monkeypatch.setattr(stores, "check", lambda: stores.Health(list(found), []))
     return found
 
 
@@ -370,6 +370,25 @@ def test_the_command_serves_until_it_is_told_to_stop(run):
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(10) == 0
+
+
+SIGNALLED = """
+import os, signal
+from framework.signals import stop_on_signals
+
+stopped = stop_on_signals()
+with stopped._cond:  # as the main thread holds it for a moment whenever it begins or ends to wait
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(1000):
+        pass  # here the handler runs
+stopped.wait()
+"""
+
+
+def test_a_signal_that_meets_the_main_thread_in_the_events_lock_stops_it():
+    done = subprocess.run([sys.executable, "-c", SIGNALLED], timeout=20)
+
+    assert done.returncode == 0
 
 
 def test_the_command_refuses_a_busy_port(run):

@@ -1,35 +1,51 @@
-"""`manage.py dev`: everything at once, in one terminal. What `./run` runs."""
+"""`manage.py dev`: everything at once, in one terminal. The roles that framework/management/devserver.py runs."""
 
+import gc
 import io
 import os
-import shlex
 import socket
+import subprocess
 import sys
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from celery import current_app
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
+from django.urls import get_resolver
 
 from framework import discovery
+from framework.management import devserver
+from framework.management.commands import grpcrunserver, relay, valkey
+from framework.observe import health
 
-KILL_AFTER = 15  # seconds a process gets to finish its work after Ctrl-C
+
+class Command(BaseCommand):
+    help = "Migrates, loads demo data once, and runs web, gRPC, worker, beat, relay and the embedded stores."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        os.execv(sys.executable, [sys.executable, "-m", "framework.management.devserver"])  # noqa: S606
 
 
-def processes() -> dict[str, str]:
-    """The processes of a whole system, by name, and how each is started."""
-    manage = f"{shlex.quote(sys.executable)} manage.py"
-    python = f"{shlex.quote(sys.executable)} -m"
-    found = {
-        "web": f"{python} gunicorn -c python:framework.web.gunicorn project.wsgi",
-        "grpc": f"{manage} grpcrunserver --dev",
-        # Threads finish what they run on SIGTERM; a prefork child would be killed with its group.
-        "worker": f"{python} celery -A project worker --pool threads --concurrency 4 --loglevel WARNING",
-        "beat": f"{python} celery -A project beat --loglevel WARNING --pidfile=",
-        "relay": f"{manage} relay",
-    }
-    return found | ({"valkey": f"{manage} valkey"} if settings.EMBEDDED_VALKEY else {})
+def prepare(*, first: bool) -> Mapping[str, Callable[[], object]]:
+    """The roles, with everything imported that they share.
+
+    At the first execution, what they need is set up. Raises CommandError when that fails.
+    """
+    get_resolver().url_patterns  # noqa: B018 - imports every schema and admin
+    current_app.loader.import_default_modules()
+    if first:
+        check_ports()
+        start_valkey()
+        if _in_process_of_its_own(set_up):
+            raise CommandError("The system could not be set up.")
+    print(_summary() if first else "The system starts again.", flush=True)
+    gc.freeze()  # or collecting garbage would copy the memory that the roles share
+    roles = {"web": web, "grpc": grpc, "worker": worker, "beat": beat, "relay": run_relay}
+    return roles if first else roles | {"check": check_migrations}
 
 
 def check_ports() -> None:
@@ -38,41 +54,83 @@ def check_ports() -> None:
     if settings.EMBEDDED_VALKEY:
         ports["VALKEY_PORT"] = settings.VALKEY_PORT
     for variable, port in ports.items():
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with socket.socket() as test:
+            test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((settings.HOST if variable != "VALKEY_PORT" else "127.0.0.1", port))
+                test.bind((settings.HOST if variable != "VALKEY_PORT" else "127.0.0.1", port))
             except OSError as error:
                 raise CommandError(
                     f"Port {port} cannot be used ({error.strerror}): stop what uses it, or set {variable} to another."
                 ) from None
 
 
-class Command(BaseCommand):
-    help = "Migrates, loads demo data once, and runs web, gRPC, worker, beat, relay and the embedded stores."
+def start_valkey() -> None:
+    """Start the embedded Valkey, unless REDIS_URL names another. It stays until this process ends."""
+    if settings.EMBEDDED_VALKEY:
+        server = subprocess.Popen(
+            valkey.command(settings.VALKEY_PORT, settings.DATA_DIR / "valkey"),
+            stdout=subprocess.DEVNULL,
+            preexec_fn=devserver.die_with_parent,
+            start_new_session=True,
+        )
+        os.environ[devserver.VALKEY] = str(server.pid)
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        check_ports()
-        call_command("migrate", verbosity=0)
-        call_command("schedules", stdout=io.StringIO())
-        call_command("seed")
-        self.stdout.write(_welcome())
-        self.stdout.flush()
-        sys.exit(_run(processes()))
+
+def set_up() -> None:
+    call_command("migrate", verbosity=0)
+    call_command("schedules", stdout=io.StringIO())
+    call_command("seed")
 
 
-def _run(commands: dict[str, str]) -> int:
-    """Run them until one ends or Ctrl-C; returns the exit code of the one that ended first, 0 after Ctrl-C."""
+def check_migrations() -> None:
+    """Say that migrations are missing: a reload does not apply them, as they may be half-written."""
+    for problem in health.check().problems:
+        print(problem)
+
+
+def _in_process_of_its_own(task: Callable[[], None]) -> int:
+    """Run it in a child, so that the roles inherit no connections and no threads; returns its exit code."""
+    pid = os.fork()
+    if pid:
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    code = 1
     try:
-        from honcho import manager
-    except ImportError:
-        raise CommandError("honcho is missing: pip install -r requirements/dev.txt") from None
-    manager.KILL_WAIT = KILL_AFTER
-    team = manager.Manager()
-    for name, line in commands.items():
-        team.add_process(name, f"exec {line}", cwd=str(settings.BASE_DIR), env={**os.environ, "PYTHONUNBUFFERED": "1"})
-    team.loop()
-    return 0 if team.returncode in (130, 143) else team.returncode
+        task()
+        code = 0
+    except CommandError as error:
+        print(error, file=sys.stderr)
+    finally:
+        sys.stdout.flush()
+        if code:
+            sys.excepthook(*sys.exc_info())
+        os._exit(code)
+
+
+def web() -> None:
+    from gunicorn.app.wsgiapp import run
+
+    warnings.filterwarnings("ignore", "No directory at")  # static files are collected for production only
+    settings_of_gunicorn = ["-c", "python:framework.web.gunicorn", "--workers", "1", "--log-level", "warning"]
+    sys.argv = ["gunicorn", *settings_of_gunicorn, "project.wsgi"]
+    run()
+
+
+def grpc() -> None:
+    call_command(grpcrunserver.Command())
+
+
+def worker() -> None:
+    warnings.filterwarnings("ignore", "You're running the worker with superuser")
+    # Threads share the memory and finish their tasks on SIGTERM.
+    current_app.start(["--quiet", "worker", "--pool", "threads", "--concurrency", "4", "--loglevel", "WARNING"])
+
+
+def beat() -> None:
+    current_app.start(["--quiet", "beat", "--loglevel", "WARNING", "--pidfile="])
+
+
+def run_relay() -> None:
+    call_command(relay.Command())
 
 
 def _logins() -> Iterator[tuple[str, str]]:
@@ -80,16 +138,12 @@ def _logins() -> Iterator[tuple[str, str]]:
         yield from getattr(module, "LOGINS", {}).items()
 
 
-def _welcome() -> str:
+def _summary() -> str:
     site = f"http://{settings.HOST}:{settings.PORT}"
-    logins = "".join(f"\n    {email}  {password}" for email, password in _logins())
-    demo = f"\n  Demo logins (the first may use the admin):{logins}\n" if settings.DEBUG else ""
-    return f"""
-{settings.PROJECT_NAME} is starting.
-
-  GraphQL  {site}/graphql
-  Admin    {site}/admin/
-  gRPC     {settings.HOST}:{settings.GRPC_PORT}  (token: see docs/settings.md, GRPC_TOKENS)
-{demo}
-  Try first: open {site}/graphql and press the play button. Ctrl-C stops everything.
-"""
+    lines = [
+        f"web    | {site}/graphql and {site}/admin/",
+        f"grpc   | {settings.HOST}:{settings.GRPC_PORT}, with a token of GRPC_TOKENS",
+        f"redis  | {settings.REDIS_URL.rpartition('@')[2].removeprefix('redis://')}",
+        *(f"login  | {email}  {password}" for email, password in _logins()),
+    ]
+    return "\n".join(lines)

@@ -16,6 +16,7 @@ from django.utils import autoreload
 from framework.data import database
 from framework.grpc import server as grpc_server
 from framework.observe import exporter
+from framework.signals import stop_on_signals
 
 RESTART_PAUSE = 1.0  # seconds: a process that dies at once must not be started a hundred times a second
 STOP_MARGIN = 5.0  # seconds beyond the grace time before a process is killed
@@ -68,7 +69,7 @@ def _serve_for_developers(address: str) -> None:
 
 def _supervise(address: str, count: int) -> None:
     """Keep `count` processes serving `address` until a signal; a process that dies is replaced."""
-    stopped = grpc_server.stop_on_signals()
+    stopped = stop_on_signals()
     with grpc_server.hold_port(address):
         processes = [_spawn(address) for _ in range(count)]
         while not stopped.is_set():
@@ -98,7 +99,7 @@ def _stop(processes: list[BaseProcess]) -> None:
 
 def _serve_in_child(address: str) -> None:
     django.setup()
-    stopped = grpc_server.stop_on_signals()
+    stopped = stop_on_signals()
     threading.Thread(target=_stop_with_parent, args=(stopped,), daemon=True).start()
     grpc_server.serve(address, share_port=True, stop=stopped)
 

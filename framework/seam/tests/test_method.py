@@ -12,7 +12,7 @@ from framework import context
 from framework.actor import NOBODY, Actor, anyone
 from framework.changes import UNSET, Unset, given
 from framework.errors import InvalidArgument
-from framework.pages import Page
+from framework.pages import Keyset, Page
 from framework.seam import remote
 from framework.seam.client import Client
 from framework.seam.conversions import ContractError
@@ -87,6 +87,7 @@ METHODS = {
 }
 pb = contract(MESSAGES, methods=METHODS)
 CHAIR = Thing(7, "Chair", Decimal("19.90"), "EUR", None, 1)
+THINGS = Keyset("things", "id", "oak")
 DRAFT = Draft("Chair", Decimal("19.90"), "EUR")
 
 
@@ -94,6 +95,10 @@ def get_thing(thing_id: int) -> Thing: ...
 def get_things(thing_ids: Sequence[int]) -> dict[int, Thing]: ...
 def get_parts(thing_ids: Sequence[int]) -> dict[int, list[Part]]: ...
 def list_things(*, first: int = 50, after: str = "", search: str = "") -> Page[Thing]: ...
+def things_keyset(search: str) -> Keyset:
+    return Keyset("things", "id", search)
+
+
 def count_things(*, search: str = "") -> int: ...
 def create_thing(actor: Actor, draft: Draft, *, times: int = 2) -> Thing: ...
 def update_thing(actor: Actor, thing_id: int, version: int, changes: Changes) -> Thing: ...
@@ -125,10 +130,11 @@ def reach(monkeypatch):
                 raise result
             return result
 
+        keyset = things_keyset if name == "ListThings" else None
         function.__signature__ = inspect.signature(declared)
         function.__annotations__ = declared.__annotations__
         stub.answers = {**stub.answers, name: Server(pb, "ShopService")(name, function, allow=anyone)}
-        return SimpleNamespace(call=Client("shop", pb, ShopServiceStub)(name)(declared), asked=asked)
+        return SimpleNamespace(call=Client("shop", pb, ShopServiceStub)(name, keyset=keyset)(declared), asked=asked)
 
     return made
 
@@ -144,7 +150,7 @@ def refusal(function, *args, **kwargs):
     [
         ("GetThing", get_thing, (7,), {}, CHAIR),
         ("CountThings", count_things, (), {"search": "oak"}, 5),
-        ("ListThings", list_things, (), {"first": 2, "after": "t", "search": ""}, Page([CHAIR], "next")),
+        ("ListThings", list_things, (), {"first": 2, "after": "t", "search": "oak"}, Page([CHAIR], "next", THINGS)),
         ("DeleteThing", delete_thing, (7,), {}, None),
         ("BatchGetThings", get_things, ([7, 8],), {}, {7: CHAIR}),
         ("BatchGetParts", get_parts, ([7, 8],), {}, {7: [Part(1), Part(2)], 8: []}),
@@ -159,7 +165,7 @@ def test_arguments_and_results_arrive_as_they_are(reach, name, declared, args, k
 
 
 def test_an_argument_that_is_left_out_gets_the_default_of_the_function_that_answers(reach):
-    reached = reach("ListThings", list_things, Page([], ""))
+    reached = reach("ListThings", list_things, Page([], "", THINGS))
     request = message(pb, "ListRequest")()
 
     remote.stub("shop", pb, ShopServiceStub).ListThings(request)
@@ -168,7 +174,7 @@ def test_an_argument_that_is_left_out_gets_the_default_of_the_function_that_answ
 
 
 def test_zero_is_told_from_what_is_left_out(reach):
-    reached = reach("ListThings", list_things, Page([], ""))
+    reached = reach("ListThings", list_things, Page([], "", THINGS))
 
     reached.call(first=0)
 

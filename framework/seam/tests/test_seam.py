@@ -18,6 +18,8 @@ from framework.testing.seam import conforms, is_value, via
 from framework.tests.library import models as library
 from framework.tests.library import public
 
+KEYSET = Keyset("things", "id")
+
 
 class Colour(StrEnum):
     RED = "red"
@@ -56,18 +58,18 @@ def test_the_guard_of_results_looks_at_every_field():
 
     assert conforms(thing, Thing)
     assert conforms({1: [thing]}, dict[int, list[Thing]])
-    assert conforms(Page([thing._replace(page=Page([1], ""))], ""), Page[Thing])
+    assert conforms(Page([thing._replace(page=Page([1], "", KEYSET))], "", KEYSET), Page[Thing])
     for wrong in (
         thing._replace(colour="red"),
         thing._replace(prices=(1,)),
         thing._replace(page=SimpleNamespace()),
-        thing._replace(page=Page(["1"], "")),
+        thing._replace(page=Page(["1"], "", KEYSET)),
         tuple(thing),
         None,
     ):
         assert not conforms(wrong, Thing)
         assert not conforms([wrong], list[Thing])
-        assert not conforms(Page([wrong], ""), Page[Thing])
+        assert not conforms(Page([wrong], "", KEYSET), Page[Thing])
 
 
 def test_the_guard_of_batches_misses_no_function():

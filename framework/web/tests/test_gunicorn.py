@@ -4,6 +4,7 @@ import selectors
 import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from gunicorn.config import Config
@@ -26,8 +27,8 @@ PROGRAM = (
 
 
 def configured(tmp_path, **variables):
-    environ = {"PATH": os.environ["PATH"], "DEBUG": "1", "DATA_DIR": str(tmp_path), **variables}
-    environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+    kept = {name: os.environ[name] for name in ("PATH", "REDIS_URL", "DJANGO_SETTINGS_MODULE")}
+    environ = kept | {"DATA_DIR": str(tmp_path)} | variables
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environ, capture_output=True, text=True, check=True)
     return dict(zip(NAMES, json.loads(done.stdout), strict=True))
 
@@ -51,6 +52,17 @@ def test_the_environment_decides(tmp_path):
         "control_socket_disable": True,
         "forwarded_allow_ips": "",
     }
+
+
+def test_a_worker_says_how_long_a_request_waited_for_a_thread(monkeypatch):
+    waited = []
+    monkeypatch.setattr(web_worker, "time", SimpleNamespace(monotonic=lambda: 102.5))
+    monkeypatch.setattr(web_worker, "context", SimpleNamespace(arrive=waited.append))
+    monkeypatch.setattr(web_worker.ThreadWorker, "handle", lambda self, conn: None)
+    worker = web_worker.Worker(1, 1, [], None, 30, Config(), None)
+    worker.handle(SimpleNamespace(queued_at=100.0))
+
+    assert waited == [2.5]
 
 
 def test_a_worker_that_stops_serves_who_has_connected_and_refuses_the_rest():

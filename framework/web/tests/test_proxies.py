@@ -1,17 +1,19 @@
 import pytest
-from django.test import Client
+from django.http import HttpResponse
+from django.test import Client, RequestFactory
 from django.urls import resolve
 
 from framework.graphql.limits import RateLimit
-from framework.web.proxies import correct, networks
+from framework.web.middleware import unit_of_work
+from framework.web.proxies import apply_forwarded, networks
 
-TRUSTED = networks(["10.0.0.0/8", "fd00::/8"])
+TRUSTED = networks(("10.0.0.0/8", "fd00::/8"))
 
 
 def corrected(peer, forwarded_for="", scheme="", trusted=TRUSTED):
     environ = {"REMOTE_ADDR": peer, "wsgi.url_scheme": "http"}
     environ |= {"HTTP_X_FORWARDED_FOR": forwarded_for, "HTTP_X_FORWARDED_PROTO": scheme}
-    correct(environ, trusted)
+    apply_forwarded(environ, trusted)
     return environ
 
 
@@ -56,6 +58,17 @@ def test_nobody_is_trusted_by_default(settings):
 
 def test_what_proxies_say_is_gone_for_all_that_comes_after():
     assert set(corrected("203.0.113.9", "198.51.100.1", "https")) == {"REMOTE_ADDR", "wsgi.url_scheme"}
+
+
+@pytest.mark.parametrize(("peer", "client"), [("10.0.0.2", "198.51.100.1"), ("203.0.113.9", "203.0.113.9")])
+def test_views_see_the_client_and_no_header_of_a_proxy(settings, peer, client):
+    settings.TRUSTED_PROXIES = ("10.0.0.0/8",)
+    seen = []
+    respond = unit_of_work(lambda request: seen.append(request) or HttpResponse())
+    respond(RequestFactory().get("/", headers={"x-forwarded-for": "198.51.100.1"}, REMOTE_ADDR=peer))
+
+    assert seen[0].META["REMOTE_ADDR"] == client
+    assert "x-forwarded-for" not in seen[0].headers
 
 
 def ask(peer, forwarded_for):

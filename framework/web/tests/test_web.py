@@ -5,7 +5,6 @@ import logging
 import subprocess
 import sys
 import time
-from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -14,9 +13,9 @@ from django.urls import resolve
 
 from framework import context
 from framework.graphql.limits import RateLimit
+from framework.observe.health import Health
 from framework.tests.library import repository
 from framework.tests.library.factories import UserFactory
-from framework.web import worker as web_worker
 
 pytestmark = pytest.mark.django_db
 
@@ -148,28 +147,6 @@ def test_an_operation_that_runs_too_long_ends_with_one_error(graphql, monkeypatc
     assert app.error("{ a: me { id } b: me { id } }")["code"] == "DEADLINE_EXCEEDED"
 
 
-def test_the_wait_for_a_thread_is_part_of_a_requests_time(graphql, settings):
-    app = graphql().login(UserFactory())
-    context.arrive(settings.GRAPHQL_TIMEOUT + 1)
-    try:
-        assert app.error("{ me { id } }")["code"] == "DEADLINE_EXCEEDED"
-    finally:
-        context.arrive(0)
-
-
-def test_a_worker_says_how_long_a_request_waited_for_a_thread(monkeypatch):
-    clock, waited = iter((100.0, 102.5)), []
-    monkeypatch.setattr(web_worker, "time", SimpleNamespace(monotonic=lambda: next(clock)))
-    monkeypatch.setattr(web_worker, "context", SimpleNamespace(arrive=waited.append))
-    for name in ("enqueue_req", "handle"):
-        monkeypatch.setattr(web_worker.ThreadWorker, name, lambda self, conn: None)
-    worker, connection = web_worker.Worker.__new__(web_worker.Worker), SimpleNamespace()
-    worker.enqueue_req(connection)
-    worker.handle(connection)
-
-    assert waited == [2.5]
-
-
 def test_an_unexpected_error_is_masked_and_logged_with_the_request_id(graphql, monkeypatch, caplog):
     def fail(_):
         raise ValueError("secret of the database")
@@ -190,11 +167,11 @@ def test_the_process_lives(client):
 def test_the_process_is_ready(client):
     response = client.get("/health/ready")
 
-    assert (response.status_code, response.json()["status"]) == (200, "ok")
+    assert (response.status_code, response.json()["status"]) == (200, "degraded")  # nothing but the web server runs
 
 
 def test_a_process_whose_broker_is_away_is_not_ready(client, monkeypatch):
-    monkeypatch.setattr("framework.observe.readiness.problems", lambda: ["broker: ConnectionError"])
+    monkeypatch.setattr("framework.observe.health.check", lambda: Health(["broker: ConnectionError"], []))
     response = client.get("/health/ready")
 
     assert (response.status_code, response.json()["problems"]) == (503, ["broker: ConnectionError"])

@@ -287,6 +287,7 @@ class CountProductsResponse(_message.Message):
 
     TOTAL_FIELD_NUMBER: _builtins.int
     total: _builtins.int
+    """Exact up to 1,000; 1,001 says that there are more."""
     def __init__(
         self,
         *,

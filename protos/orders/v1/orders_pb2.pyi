@@ -302,6 +302,7 @@ class CountOrdersResponse(_message.Message):
 
     TOTAL_FIELD_NUMBER: _builtins.int
     total: _builtins.int
+    """Exact up to 1,000; 1,001 says that there are more."""
     def __init__(
         self,
         *,
