@@ -186,8 +186,8 @@ def test_lines_are_for_services_on_their_own_behalf_and_staff(call, order, custo
         ("PlaceOrder", {"key": "k"}, {"lines": "must be 1 to 100, each product once"}),
     ],
 )
-def test_a_bad_request_is_refused_field_by_field(call, customer, method, given, fields):
-    assert call.refusal(method, customer, **given)[2] == fields
+def test_a_bad_request_is_refused_field_by_field(call, clerk, method, given, fields):
+    assert call.refusal(method, clerk, **given)[2] == fields
     assert not models.Order.objects.exists()
 
 

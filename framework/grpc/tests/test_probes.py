@@ -9,7 +9,7 @@ from framework import discovery
 from framework.grpc import interceptors
 from framework.grpc import server as grpc_server
 from framework.grpc.tests import probe
-from framework.observe import readiness
+from framework.observe import health as stores
 
 CHECK = "/grpc.health.v1.Health/Check"
 WATCH = "/grpc.health.v1.Health/Watch"
@@ -23,7 +23,7 @@ def channel(settings, monkeypatch):
     module = types.ModuleType("apps.probe.rpc")
     module.register = probe.register
     monkeypatch.setattr(discovery, "modules", lambda name: [module])
-    monkeypatch.setattr(readiness, "problems", list)
+    monkeypatch.setattr(stores, "check", lambda: stores.Health([], []))
     monkeypatch.setattr(interceptors, "MESSAGE_WITHIN", 60)
     settings.GRPC_TOKENS = f"shop:{probe.TOKEN}"
     settings.GRPC_THREADS, settings.GRPC_MAX_CALLS, settings.GRPC_REFLECTION = 1, 60, True
