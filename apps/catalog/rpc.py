@@ -29,9 +29,9 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
     CreateProduct = _serve("CreateProduct", services.create_product, allow=rules.ADD)
     UpdateProduct = _serve("UpdateProduct", services.update_product, allow=rules.CHANGE)
     ArchiveProduct = _serve("ArchiveProduct", services.archive_product, allow=rules.CHANGE)
-    Reserve = _serve("Reserve", services.reserve, allow=service)
-    Commit = _serve("Commit", services.commit, allow=service)
-    Release = _serve("Release", services.release, allow=service)
+    Reserve = _serve("Reserve", services.reserve, allow=rules.CHANGE)
+    Commit = _serve("Commit", services.commit, allow=rules.CHANGE)
+    Release = _serve("Release", services.release, allow=rules.CHANGE)
 
     @allow(service)
     def StreamProducts(
