@@ -203,7 +203,7 @@ def _parsed(name: str, value: str | None) -> int | None:
     try:
         return None if value is None else ids.parse(value, field=name)
     except InvalidArgument as error:
-        raise _refused({to_camel_case(name): "is not an id"}) from error
+        raise _refused({to_camel_case(name): "not an id"}) from error
 
 
 def _refused(fields: Mapping[str, str]) -> GraphQLError:
