@@ -11,7 +11,7 @@ from framework import context
 from framework.data import replica
 from framework.errors import DeadlineExceeded
 from framework.grpc.channel import Channel
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.grpc.tests.test_deadlines import SLOW
 from framework.testing.grpc import connected, serving_in_transaction
 from protos.catalog.v1 import catalog_pb2 as pb
@@ -187,27 +187,27 @@ def test_a_call_that_changes_nothing_is_the_replicas(monkeypatch):
         return read(*args, **kwargs)
 
     monkeypatch.setattr(replica, "_ask_replica", answer)
-    with connected(register, probe.chain()) as channel:
+    with connected(register, echo.chain()) as channel:
         catalog = CatalogServiceStub(channel)
-        catalog.ListProducts(pb.ListProductsRequest(), metadata=probe.bearer())
-        catalog.ListProducts(pb.ListProductsRequest(), metadata=(*probe.bearer(), ("x-fresh", "1")))
+        catalog.ListProducts(pb.ListProductsRequest(), metadata=echo.bearer())
+        catalog.ListProducts(pb.ListProductsRequest(), metadata=(*echo.bearer(), ("x-fresh", "1")))
 
     assert answered == ["list_products"]
 
 
 def test_a_caller_that_has_written_says_so(unit):
-    channel = Channel("grpc://nowhere:1", probe.DESCRIPTOR, token=probe.TOKEN)
-    assert "x-fresh" not in dict(channel.metadata(probe.READ))
+    channel = Channel("grpc://nowhere:1", echo.DESCRIPTOR, token=echo.TOKEN)
+    assert "x-fresh" not in dict(channel.metadata(echo.READ))
     unit.wrote = True
 
-    assert dict(channel.metadata(probe.READ))["x-fresh"] == "1"
+    assert dict(channel.metadata(echo.READ))["x-fresh"] == "1"
 
 
 def test_a_call_that_may_have_changed_something_elsewhere_counts_as_a_write(unit):
-    with serving_in_transaction(probe.register, probe.chain()) as address:
-        stub = probe.Stub(Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN))
-        stub.Read(probe.Text())
+    with serving_in_transaction(echo.register, echo.chain()) as address:
+        stub = echo.Stub(Channel(f"grpc://{address}", echo.DESCRIPTOR, token=echo.TOKEN))
+        stub.Read(echo.Text())
         assert not unit.wrote
-        stub.Write(probe.Text())
+        stub.Write(echo.Text())
 
     assert unit.wrote

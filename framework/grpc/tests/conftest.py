@@ -1,18 +1,18 @@
 import grpc
 import pytest
 
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.testing import grpc as testing
 
 
 def serving(interceptor=None, **options):
-    """The probe service on a free port: yields its address."""
-    return testing.serving(probe.register, interceptor or probe.chain(), **options)
+    """The echo service on a free port: yields its address."""
+    return testing.serving(echo.register, interceptor or echo.chain(), **options)
 
 
 @pytest.fixture(scope="module")
 def address():
-    """A server of the probe service that all tests of a module call."""
+    """A server of the echo service that all tests of a module call."""
     with serving() as address:
         yield address
 
@@ -25,14 +25,14 @@ def channel(address):
 
 @pytest.fixture
 def stub(channel):
-    return probe.Stub(channel)
+    return echo.Stub(channel)
 
 
 @pytest.fixture
 def act(monkeypatch):
-    """Tell the probe's methods what to do."""
+    """Tell the methods of the echo service what to do."""
 
     def set_act(function):
-        monkeypatch.setattr(probe.ProbeService, "act", staticmethod(function))
+        monkeypatch.setattr(echo.EchoService, "act", staticmethod(function))
 
     return set_act

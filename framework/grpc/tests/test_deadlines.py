@@ -10,7 +10,7 @@ from django.db import connection, connections, transaction
 
 from framework import context
 from framework.errors import DeadlineExceeded
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.grpc.tests.conftest import serving
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,7 +53,7 @@ def test_a_query_ends_with_the_clients_deadline(slow):
     with serving() as address, grpc.insecure_channel(address) as channel:
         started = time.monotonic()
         with pytest.raises(grpc.RpcError) as failed:
-            probe.Stub(channel).Write(probe.Text(), metadata=probe.bearer(), timeout=0.3)
+            echo.Stub(channel).Write(echo.Text(), metadata=echo.bearer(), timeout=0.3)
 
         assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert slow.ended.wait(5)
@@ -62,10 +62,10 @@ def test_a_query_ends_with_the_clients_deadline(slow):
 
 
 def test_a_query_ends_with_the_default_deadline(slow):
-    with serving(probe.chain(deadline=0.3)) as address, grpc.insecure_channel(address) as channel:
+    with serving(echo.chain(deadline=0.3)) as address, grpc.insecure_channel(address) as channel:
         started = time.monotonic()
         with pytest.raises(grpc.RpcError) as failed:
-            probe.Stub(channel).Write(probe.Text(), metadata=probe.bearer())
+            echo.Stub(channel).Write(echo.Text(), metadata=echo.bearer())
 
         assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         assert time.monotonic() - started < 0.3 + 0.2
@@ -73,7 +73,7 @@ def test_a_query_ends_with_the_default_deadline(slow):
 
 def test_a_query_ends_when_the_client_cancels(slow):
     with serving() as address, grpc.insecure_channel(address) as channel:
-        future = probe.Stub(channel).Write.future(probe.Text(), metadata=probe.bearer())
+        future = echo.Stub(channel).Write.future(echo.Text(), metadata=echo.bearer())
         assert slow.began.wait(5)
         time.sleep(0.05)
         cancelled = time.monotonic()
@@ -85,18 +85,18 @@ def test_a_query_ends_when_the_client_cancels(slow):
 
 def test_the_connection_serves_the_next_call_after_a_cancelled_query(slow, act):
     with serving(threads=1) as address, grpc.insecure_channel(address) as channel:
-        stub = probe.Stub(channel)
+        stub = echo.Stub(channel)
         with pytest.raises(grpc.RpcError):
-            stub.Write(probe.Text(), metadata=probe.bearer(), timeout=0.2)
+            stub.Write(echo.Text(), metadata=echo.bearer(), timeout=0.2)
         slow.ended.wait(5)
 
         def count(request, context):
             with transaction.atomic(), connection.cursor() as cursor:
                 cursor.execute("SELECT 41 + 1")
-                return probe.Text(text=str(cursor.fetchone()[0]))
+                return echo.Text(text=str(cursor.fetchone()[0]))
 
         act(count)
-        answers = {stub.Write(probe.Text(), metadata=probe.bearer()).text for _ in range(50)}
+        answers = {stub.Write(echo.Text(), metadata=echo.bearer()).text for _ in range(50)}
 
     assert answers == {"42"}
 
@@ -118,7 +118,7 @@ def test_no_query_begins_after_the_deadline(act):
     with serving() as address, grpc.insecure_channel(address) as channel:
         started = time.monotonic()
         with pytest.raises(grpc.RpcError):
-            probe.Stub(channel).Write(probe.Text(), metadata=probe.bearer(), timeout=0.3)
+            echo.Stub(channel).Write(echo.Text(), metadata=echo.bearer(), timeout=0.3)
         assert ended.wait(5)
 
     assert 0 < queries[-1] - started < 0.3 + 0.05
@@ -131,13 +131,13 @@ def test_a_stream_nobody_reads_any_more_stops(act):
         try:
             while True:
                 sent.append(True)
-                yield probe.Text(text="x" * 1000)
+                yield echo.Text(text="x" * 1000)
         finally:
             ended.set()
 
     act(endless)
     with serving() as address, grpc.insecure_channel(address) as channel:
-        responses = probe.Stub(channel).Stream(probe.Text(), metadata=probe.bearer())
+        responses = echo.Stub(channel).Stream(echo.Text(), metadata=echo.bearer())
         next(responses)
         responses.cancel()
 
@@ -148,11 +148,11 @@ def test_an_expired_call_does_not_reach_the_handler(act):
     reached = []
     act(lambda request, call: reached.append(context.seconds_left()))
     with (
-        serving(probe.chain(deadline=-1.0)) as address,
+        serving(echo.chain(deadline=-1.0)) as address,
         grpc.insecure_channel(address) as channel,
         pytest.raises(grpc.RpcError) as failed,
     ):
-        probe.Stub(channel).Write(probe.Text(), metadata=probe.bearer())
+        echo.Stub(channel).Write(echo.Text(), metadata=echo.bearer())
 
     assert failed.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert reached == []

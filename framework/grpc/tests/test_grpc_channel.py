@@ -10,15 +10,15 @@ import pytest
 from framework import context, errors
 from framework.actor import NOBODY, SYSTEM, Actor
 from framework.grpc.channel import Channel, service_config
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.grpc.tests.conftest import serving
 
 
 @pytest.fixture
 def remote(address):
-    """The probe service as a domain's client calls it."""
-    with Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel:
-        yield probe.Stub(channel)
+    """The echo service as a domain's client calls it."""
+    with Channel(f"grpc://{address}", echo.DESCRIPTOR, token=echo.TOKEN) as channel:
+        yield echo.Stub(channel)
 
 
 @pytest.fixture(autouse=True)
@@ -37,7 +37,7 @@ def test_an_error_comes_back_as_the_callee_raised_it(remote, act, method, error_
     act(fail)
     context.set_actor(SYSTEM)
     with pytest.raises(error_class) as failed:
-        list(getattr(remote, method)(probe.Text()))
+        list(getattr(remote, method)(echo.Text()))
 
     assert (failed.value.message, failed.value.fields, failed.value.reason) == ("No.", {"sku": "taken"}, "TAKEN")
 
@@ -46,7 +46,7 @@ def test_a_fault_of_the_callee_stays_one(remote, act):
     act(lambda request, context: 1 / 0)
 
     with pytest.raises(grpc.RpcError) as failed:
-        remote.Write(probe.Text())
+        remote.Write(echo.Text())
 
     assert failed.value.code() is grpc.StatusCode.INTERNAL
 
@@ -64,34 +64,34 @@ def test_a_fault_of_the_callee_stays_one(remote, act):
     ids=str,
 )
 def test_the_callee_knows_on_whose_behalf_it_is_called(remote, act, caller, seen):
-    act(lambda request, call: probe.Text(text=repr(context.actor())))
+    act(lambda request, call: echo.Text(text=repr(context.actor())))
     context.set_actor(caller)
 
-    assert remote.Write(probe.Text()).text == repr(seen)
+    assert remote.Write(echo.Text()).text == repr(seen)
 
 
 @pytest.mark.parametrize("caller", [NOBODY, Actor(user_id=7)], ids=str)
 def test_without_a_token_nobody_gets_the_rights_of_a_certificate(caller):
     context.set_actor(caller)
-    metadata = dict(Channel("grpc://local:1", probe.DESCRIPTOR).metadata(probe.WRITE))
+    metadata = dict(Channel("grpc://local:1", echo.DESCRIPTOR).metadata(echo.WRITE))
 
     assert metadata.keys() == {"x-request-id", "x-fresh", "x-actor"}  # the last is refused without a token
 
 
 def test_the_request_id_travels_along(remote, act):
-    act(lambda request, call: probe.Text(text=context.request_id()))
+    act(lambda request, call: echo.Text(text=context.request_id()))
     context.begin("test", request_id="the-same-id")
 
-    assert remote.Write(probe.Text()).text == "the-same-id"
+    assert remote.Write(echo.Text()).text == "the-same-id"
 
 
 def test_the_callee_gets_no_more_time_than_the_caller_has(remote, act):
-    act(lambda request, call: probe.Text(text=str(context.seconds_left())))
+    act(lambda request, call: echo.Text(text=str(context.seconds_left())))
 
-    assert 9 < float(remote.Write(probe.Text()).text) < 10.1
+    assert 9 < float(remote.Write(echo.Text()).text) < 10.1
     context.begin("test", seconds=3)
-    assert 2 < float(remote.Write(probe.Text()).text) < 3.1
-    assert 1 < float(remote.Write(probe.Text(), timeout=2).text) < 2.1
+    assert 2 < float(remote.Write(echo.Text()).text) < 3.1
+    assert 1 < float(remote.Write(echo.Text(), timeout=2).text) < 2.1
 
 
 def test_without_time_left_there_is_no_call(remote, act):
@@ -100,36 +100,36 @@ def test_without_time_left_there_is_no_call(remote, act):
     context.begin("test", seconds=-1)
 
     with pytest.raises(errors.DeadlineExceeded):
-        remote.Write(probe.Text())
+        remote.Write(echo.Text())
 
     assert called == []
 
 
 def test_a_stream_arrives_whole(remote, act):
-    act(lambda request, context: (probe.Text(text=str(number)) for number in range(100)))
+    act(lambda request, context: (echo.Text(text=str(number)) for number in range(100)))
 
-    assert [response.text for response in remote.Stream(probe.Text())] == [str(number) for number in range(100)]
+    assert [response.text for response in remote.Stream(echo.Text())] == [str(number) for number in range(100)]
 
 
 def test_a_callee_that_is_down_is_unavailable():
-    channel = Channel("grpc://127.0.0.1:1", probe.DESCRIPTOR)
+    channel = Channel("grpc://127.0.0.1:1", echo.DESCRIPTOR)
 
     with pytest.raises(errors.Unavailable) as failed:
-        probe.Stub(channel).Write(probe.Text())
+        echo.Stub(channel).Write(echo.Text())
 
-    assert failed.value.message == "probe does not answer now. Try again later."
+    assert failed.value.message == "echo does not answer now. Try again later."
 
 
 def test_a_callee_that_is_too_slow_exceeds_the_deadline(act):
     act(lambda request, context: time.sleep(0.5) or request)
     with (
         serving() as address,
-        Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel,
+        Channel(f"grpc://{address}", echo.DESCRIPTOR, token=echo.TOKEN) as channel,
         pytest.raises(errors.DeadlineExceeded) as failed,
     ):
-        probe.Stub(channel).Write(probe.Text(), timeout=0.1)
+        echo.Stub(channel).Write(echo.Text(), timeout=0.1)
 
-    assert failed.value.message == "probe did not answer in time."
+    assert failed.value.message == "echo did not answer in time."
 
 
 class FailsTwice:
@@ -148,8 +148,8 @@ def test_an_idempotent_method_is_tried_again(act, actor):
     handler = FailsTwice()
     act(handler)
     context.set_actor(actor)
-    with serving() as address, Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel:
-        assert probe.Stub(channel).Read(probe.Text(text="a")).text == "a"
+    with serving() as address, Channel(f"grpc://{address}", echo.DESCRIPTOR, token=echo.TOKEN) as channel:
+        assert echo.Stub(channel).Read(echo.Text(text="a")).text == "a"
 
     assert handler.attempts == 3
 
@@ -159,10 +159,10 @@ def test_other_methods_are_not_tried_again(act):
     act(handler)
     with (
         serving() as address,
-        Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel,
+        Channel(f"grpc://{address}", echo.DESCRIPTOR, token=echo.TOKEN) as channel,
         pytest.raises(errors.Unavailable),
     ):
-        probe.Stub(channel).Write(probe.Text())
+        echo.Stub(channel).Write(echo.Text())
 
     assert handler.attempts == 1
 
@@ -175,14 +175,14 @@ def test_nothing_is_tried_again_while_most_calls_fail(act):
         raise errors.Unavailable("Not now.")
 
     act(fail)
-    config = service_config(probe.DESCRIPTOR).replace('"0.1s"', '"0.01s"').replace('"2s"', '"0.01s"')
+    config = service_config(echo.DESCRIPTOR).replace('"0.1s"', '"0.01s"').replace('"2s"', '"0.01s"')
     with serving() as address:
         options = [("grpc.service_config", config)]
         network = grpc.insecure_channel(address, options)
-        channel = Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN, connect=lambda: network)
+        channel = Channel(f"grpc://{address}", echo.DESCRIPTOR, token=echo.TOKEN, connect=lambda: network)
         for _ in range(30):
             with pytest.raises(errors.Unavailable):
-                probe.Stub(channel).Read(probe.Text())
+                echo.Stub(channel).Read(echo.Text())
         channel.close()
 
     assert len(attempts) == 12 * 4 + 2 + 17  # half of the 100 tokens is gone in the 13th call
@@ -190,7 +190,7 @@ def test_nothing_is_tried_again_while_most_calls_fail(act):
 
 @pytest.fixture
 def callee():
-    """A process that serves the probe; its address stands in its first line."""
+    """A process that serves the echo; its address stands in its first line."""
     program = "import django; django.setup()\nfrom framework.grpc.tests.conftest import serving\n"
     program += "with serving() as address: print(address, flush=True); input()"
     command = [sys.executable, "-c", program]
@@ -203,44 +203,44 @@ def test_a_callee_that_hangs_is_given_up_until_it_answers_again(callee, monkeypa
     for name in ("PING_AFTER", "PING_TIMEOUT", "RECONNECT_WITHIN"):
         monkeypatch.setattr(f"framework.grpc.channel.{name}", 0.2)
     address = callee.stdout.readline().strip()
-    with Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN, deadline=30) as channel:
-        write = probe.Stub(channel).Write
-        assert write(probe.Text(text="a")).text == "a"
+    with Channel(f"grpc://{address}", echo.DESCRIPTOR, token=echo.TOKEN, deadline=30) as channel:
+        write = echo.Stub(channel).Write
+        assert write(echo.Text(text="a")).text == "a"
         callee.send_signal(signal.SIGSTOP)
         for _ in range(3):  # neither the call under way nor those after it wait for their deadline
             with pytest.raises(errors.Unavailable):
-                write(probe.Text())
+                write(echo.Text())
         callee.send_signal(signal.SIGCONT)
         grpc.channel_ready_future(channel.connection()).result(timeout=20)
-        assert write(probe.Text(text="b")).text == "b"
+        assert write(echo.Text(text="b")).text == "b"
 
 
 def test_only_what_the_contract_calls_idempotent_is_in_the_retry_policy():
-    (policy,) = json.loads(service_config(probe.DESCRIPTOR))["methodConfig"]
+    (policy,) = json.loads(service_config(echo.DESCRIPTOR))["methodConfig"]
 
-    assert policy["name"] == [{"service": probe.NAME, "method": name} for name in ("Read", "Stream")]
+    assert policy["name"] == [{"service": echo.NAME, "method": name} for name in ("Read", "Stream")]
     assert policy["retryPolicy"]["retryableStatusCodes"] == ["UNAVAILABLE"]
 
 
 @pytest.mark.parametrize("url", ["catalog:50051", "http://catalog:50051", "grpc://catalog", "grpc://:50051", ""])
 def test_another_kind_of_url_is_refused(url):
     with pytest.raises(ValueError, match="is not grpc://host:port"):
-        Channel(url, probe.DESCRIPTOR)
+        Channel(url, echo.DESCRIPTOR)
 
 
 def test_a_channel_made_and_used_before_a_fork_works_on_both_sides():
     with serving() as address:
         program = f"""
 import os, sys
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.grpc.channel import Channel
-stub = probe.Stub(Channel("grpc://{address}", probe.DESCRIPTOR, token={probe.TOKEN!r}))
-assert stub.Write(probe.Text(text="parent")).text == "parent"
+stub = echo.Stub(Channel("grpc://{address}", echo.DESCRIPTOR, token={echo.TOKEN!r}))
+assert stub.Write(echo.Text(text="parent")).text == "parent"
 child = os.fork()
 if child == 0:
-    os._exit(0 if stub.Write(probe.Text(text="child")).text == "child" else 1)
+    os._exit(0 if stub.Write(echo.Text(text="child")).text == "child" else 1)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-assert stub.Write(probe.Text(text="parent")).text == "parent"
+assert stub.Write(echo.Text(text="parent")).text == "parent"
 """
         done = subprocess.run(
             [sys.executable, "-c", program],

@@ -3,7 +3,7 @@ import pytest
 
 from framework import errors
 from framework.grpc.errors import DETAILS_KEY, from_call, to_status
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 
 
 class Status(grpc.RpcError):
@@ -58,9 +58,9 @@ def test_every_method_answers_every_error_with_its_status(stub, act, method, err
         raise error_class("No.", reason="BECAUSE")
 
     act(fail)
-    request = iter([probe.Text()]) if method in ("Collect", "Chat") else probe.Text()
+    request = iter([echo.Text()]) if method in ("Collect", "Chat") else echo.Text()
     with pytest.raises(grpc.RpcError) as failed:
-        list(getattr(stub, method)(request, metadata=probe.bearer()))
+        list(getattr(stub, method)(request, metadata=echo.bearer()))
 
     assert failed.value.code().name == error_class.code
-    assert from_call(failed.value, "probe").reason == "BECAUSE"
+    assert from_call(failed.value, "echo").reason == "BECAUSE"

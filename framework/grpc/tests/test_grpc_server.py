@@ -20,7 +20,7 @@ from framework import context, discovery
 from framework.grpc import interceptors
 from framework.grpc import server as grpc_server
 from framework.grpc import service as rpc
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.management.commands.grpcrunserver import full_address
 from framework.observe import health as stores
 from framework.testing.servers import free_port
@@ -30,10 +30,10 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
 
 @pytest.fixture(autouse=True)
-def _probe_is_the_only_domain(monkeypatch, settings):
-    settings.GRPC_TOKENS = f"shop:{probe.TOKEN}"
-    module = types.ModuleType("apps.probe.rpc")
-    module.register = probe.register
+def _echo_is_the_only_domain(monkeypatch, settings):
+    settings.GRPC_TOKENS = f"shop:{echo.TOKEN}"
+    module = types.ModuleType("apps.echo.rpc")
+    module.register = echo.register
     monkeypatch.setattr(discovery, "modules", lambda name: [module])
 
 
@@ -74,15 +74,15 @@ def wait_until(condition, seconds=10):
 
 def test_health_follows_the_stores(channel, ready):
     wait_until(lambda: health(channel) == SERVING)
-    assert health(channel, probe.NAME) == SERVING
+    assert health(channel, echo.NAME) == SERVING
 
     ready.append("database: OperationalError")
     wait_until(lambda: health(channel) == NOT_SERVING)
-    assert health(channel, probe.NAME) == NOT_SERVING
+    assert health(channel, echo.NAME) == NOT_SERVING
 
 
 def test_a_watcher_hears_of_changes(channel, ready):
-    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=probe.NAME))
+    watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=echo.NAME))
     wait_until(lambda: next(watch).status == SERVING)
     ready.append("broker: ConnectionError")
 
@@ -100,7 +100,7 @@ def test_reflection_lists_the_services_when_it_is_on(settings, ready):
     server.stop()
 
     names = {service.name for service in answer.list_services_response.service}
-    assert names == {probe.NAME, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
+    assert names == {echo.NAME, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"}
 
 
 def test_reflection_is_unimplemented_when_it_is_off(settings, ready):
@@ -123,31 +123,31 @@ def test_more_calls_than_allowed_are_refused_at_once_and_logged(settings, ready,
         go_on.wait(10)
         return request
 
-    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(act))
+    monkeypatch.setattr(echo.EchoService, "act", staticmethod(act))
     server = grpc_server.Server("127.0.0.1:0")
     server.start()
     with capture_logs() as logs, grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        calls = [probe.Stub(channel).Write.future(probe.Text(), metadata=probe.bearer()) for _ in range(2)]
+        calls = [echo.Stub(channel).Write.future(echo.Text(), metadata=echo.bearer()) for _ in range(2)]
         wait_until(server._chain.is_full)
-        refused = [probe.Stub(channel).Write.future(probe.Text(), metadata=probe.bearer()).exception() for _ in "1234"]
+        refused = [echo.Stub(channel).Write.future(echo.Text(), metadata=echo.bearer()).exception() for _ in "1234"]
         go_on.set()
         served = [call.result() for call in calls]
     server.stop()
 
     assert [error.code() for error in refused] == [grpc.StatusCode.RESOURCE_EXHAUSTED] * 4
-    assert served == [probe.Text()] * 2
+    assert served == [echo.Text()] * 2
     lines = [(line["name"], line["code"], line.get("method")) for line in logs if line["event"] == "call"]
-    assert sorted(lines) == [(probe.WRITE, "OK", None)] * 2 + [(probe.WRITE, "RESOURCE_EXHAUSTED", probe.WRITE)] * 4
+    assert sorted(lines) == [(echo.WRITE, "OK", None)] * 2 + [(echo.WRITE, "RESOURCE_EXHAUSTED", echo.WRITE)] * 4
 
 
 def test_a_message_that_is_too_large_is_refused(channel, settings):
     with capture_logs() as logs, pytest.raises(grpc.RpcError) as failed:
-        probe.Stub(channel).Write(probe.Text(text="x" * settings.GRPC_MAX_MESSAGE), metadata=probe.bearer())
+        echo.Stub(channel).Write(echo.Text(text="x" * settings.GRPC_MAX_MESSAGE), metadata=echo.bearer())
     wait_until(lambda: logs)
 
     assert failed.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     (line,) = logs
-    assert line["name"] == probe.WRITE
+    assert line["name"] == echo.WRITE
     assert line["code"] in ("CANCELLED", "INVALID_ARGUMENT")  # whether grpc first tells of the end or of no message
 
 
@@ -165,7 +165,7 @@ def test_probes_that_do_not_say_what_they_ask_keep_no_thread(settings, ready, mo
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
         silent = channel.stream_stream(f"/grpc.health.v1.Health/{method}")(too_late())
-        answer = probe.Stub(channel).Write(probe.Text(text="a"), metadata=probe.bearer(), timeout=10)
+        answer = echo.Stub(channel).Write(echo.Text(text="a"), metadata=echo.bearer(), timeout=10)
         silent.cancel()
         go_on.set()
     server.stop()
@@ -175,7 +175,7 @@ def test_probes_that_do_not_say_what_they_ask_keep_no_thread(settings, ready, mo
 
 def test_too_much_metadata_is_refused(channel):
     with pytest.raises(grpc.RpcError) as failed:
-        probe.Stub(channel).Write(probe.Text(), metadata=(*probe.bearer(), ("x-much", "x" * 100_000)))
+        echo.Stub(channel).Write(echo.Text(), metadata=(*echo.bearer(), ("x-much", "x" * 100_000)))
 
     assert failed.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
@@ -198,11 +198,11 @@ def test_calls_in_flight_end_well_when_the_server_stops(ready, monkeypatch):
         time.sleep(0.3)
         return request
 
-    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(take_a_while))
+    monkeypatch.setattr(echo.EchoService, "act", staticmethod(take_a_while))
     server = grpc_server.Server("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        futures = [probe.Stub(channel).Write.future(probe.Text(), metadata=probe.bearer()) for _ in range(8)]
+        futures = [echo.Stub(channel).Write.future(echo.Text(), metadata=echo.bearer()) for _ in range(8)]
         for _ in range(4):
             entered.acquire()
 
@@ -213,11 +213,11 @@ def test_calls_in_flight_end_well_when_the_server_stops(ready, monkeypatch):
 def test_calls_that_outlast_the_grace_time_are_cancelled(ready, monkeypatch, settings):
     settings.GRPC_GRACE = 0.1
     monkeypatch.setattr(grpc_server, "LAST_WAIT", 0.1)
-    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(lambda request, context: time.sleep(1) or request))
+    monkeypatch.setattr(echo.EchoService, "act", staticmethod(lambda request, context: time.sleep(1) or request))
     server = grpc_server.Server("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{server.port}") as channel:
-        future = probe.Stub(channel).Write.future(probe.Text(), metadata=probe.bearer())
+        future = echo.Stub(channel).Write.future(echo.Text(), metadata=echo.bearer())
         time.sleep(0.1)
 
         assert server.stop() is False
@@ -227,10 +227,10 @@ def test_calls_that_outlast_the_grace_time_are_cancelled(ready, monkeypatch, set
 def test_two_domains_with_one_service_are_refused_by_name(monkeypatch):
     modules = [types.ModuleType("apps.one.rpc"), types.ModuleType("apps.two.rpc")]
     for module in modules:
-        module.register = probe.register
+        module.register = echo.register
     monkeypatch.setattr(discovery, "modules", lambda name: modules)
 
-    with pytest.raises(ImproperlyConfigured, match=r"'probe\.v1\.ProbeService'.*apps\.one\.rpc.*apps\.two\.rpc"):
+    with pytest.raises(ImproperlyConfigured, match=r"'echo\.v1\.EchoService'.*apps\.one\.rpc.*apps\.two\.rpc"):
         rpc.register(grpc.server(None))
 
 
@@ -273,29 +273,29 @@ def tls_server(pem, settings, ready):
 
 def who(request, call):
 
-    return probe.Text(text=str(context.actor()))
+    return echo.Text(text=str(context.actor()))
 
 
 def test_tls_protects_calls(tls_server, pem):
     credentials = grpc.ssl_channel_credentials((pem / "ca.pem").read_bytes())
     with grpc.secure_channel(tls_server(), credentials) as channel:
-        assert probe.Stub(channel).Write(probe.Text(text="a"), metadata=probe.bearer()).text == "a"
+        assert echo.Stub(channel).Write(echo.Text(text="a"), metadata=echo.bearer()).text == "a"
 
 
 def test_with_mutual_tls_the_certificate_names_the_service(tls_server, pem, monkeypatch):
-    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(who))
+    monkeypatch.setattr(echo.EchoService, "act", staticmethod(who))
     credentials = grpc.ssl_channel_credentials(
         *((pem / name).read_bytes() for name in ("ca.pem", "shop.key", "shop.pem"))
     )
     with grpc.secure_channel(tls_server(GRPC_TLS_CLIENT_CA=pem / "ca.pem"), credentials) as channel:
-        assert probe.Stub(channel).Write(probe.Text()).text == "service:shop"
+        assert echo.Stub(channel).Write(echo.Text()).text == "service:shop"
 
 
 def test_with_mutual_tls_a_client_without_certificate_does_not_get_in(tls_server, pem):
     credentials = grpc.ssl_channel_credentials((pem / "ca.pem").read_bytes())
     address = tls_server(GRPC_TLS_CLIENT_CA=pem / "ca.pem")
     with grpc.secure_channel(address, credentials) as channel, pytest.raises(grpc.RpcError) as failed:
-        probe.Stub(channel).Write(probe.Text(), metadata=probe.bearer(), timeout=5)
+        echo.Stub(channel).Write(echo.Text(), metadata=echo.bearer(), timeout=5)
 
     assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
 

@@ -8,7 +8,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from framework import discovery
 from framework.grpc import interceptors
 from framework.grpc import server as grpc_server
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.observe import health as stores
 
 CHECK = "/grpc.health.v1.Health/Check"
@@ -19,13 +19,13 @@ SILENT = 40
 
 @pytest.fixture
 def channel(settings, monkeypatch):
-    """To a server of the probe service with one thread for calls, which waits for a message beyond the test's end."""
-    module = types.ModuleType("apps.probe.rpc")
-    module.register = probe.register
+    """To a server of the echo service with one thread for calls, which waits for a message beyond the test's end."""
+    module = types.ModuleType("apps.echo.rpc")
+    module.register = echo.register
     monkeypatch.setattr(discovery, "modules", lambda name: [module])
     monkeypatch.setattr(stores, "check", lambda: stores.Health([], []))
     monkeypatch.setattr(interceptors, "MESSAGE_WITHIN", 60)
-    settings.GRPC_TOKENS = f"shop:{probe.TOKEN}"
+    settings.GRPC_TOKENS = f"shop:{echo.TOKEN}"
     settings.GRPC_THREADS, settings.GRPC_MAX_CALLS, settings.GRPC_REFLECTION = 1, 60, True
     server = grpc_server.Server("127.0.0.1:0")
     server.start()
@@ -58,7 +58,7 @@ def keep_silent(channel):
 def test_silent_probes_keep_neither_calls_nor_health_checks_waiting(channel, keep_silent, method):
     keep_silent(method, SILENT)
 
-    answer = probe.Stub(channel).Write(probe.Text(text="a"), metadata=probe.bearer(), timeout=10)
+    answer = echo.Stub(channel).Write(echo.Text(text="a"), metadata=echo.bearer(), timeout=10)
     checked = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
 
     assert answer.text == "a"
@@ -78,7 +78,7 @@ def test_watchers_cannot_take_the_places_of_calls(channel):
     watchers = [stub.Watch(health_pb2.HealthCheckRequest(), timeout=30) for _ in range(60)]
     first = [next(watcher).status for watcher in watchers[-8:]]
 
-    answer = probe.Stub(channel).Write(probe.Text(text="a"), metadata=probe.bearer(), timeout=10)
+    answer = echo.Stub(channel).Write(echo.Text(text="a"), metadata=echo.bearer(), timeout=10)
 
     assert answer.text == "a"
     assert len(first) == 8

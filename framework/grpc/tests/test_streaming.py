@@ -8,27 +8,27 @@ import pytest
 
 from framework.grpc.auth import Authenticator
 from framework.grpc.interceptors import Chain
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.grpc.tokens import parse_tokens
 from framework.testing.grpc import serving
 
-BLOCK = probe.Text(text="x" * 65536)
+BLOCK = echo.Text(text="x" * 65536)
 
 
 def chain(streams=1):
-    return Chain(Authenticator(parse_tokens(f"shop:{probe.TOKEN}")), 30, streams=streams)
+    return Chain(Authenticator(parse_tokens(f"shop:{echo.TOKEN}")), 30, streams=streams)
 
 
 @pytest.fixture
 def stub():
-    """The probe, served by one thread for calls and one for streams."""
-    with serving(probe.register, chain(), threads=1) as address, grpc.insecure_channel(address) as channel:
-        yield probe.Stub(channel)
+    """The echo, served by one thread for calls and one for streams."""
+    with serving(echo.register, chain(), threads=1) as address, grpc.insecure_channel(address) as channel:
+        yield echo.Stub(channel)
 
 
 @pytest.fixture
 def endless(monkeypatch):
-    """The probe's stream: blocks without end. Yields a list that grows with each, and an event for its end."""
+    """The echo's stream: blocks without end. Yields a list that grows with each, and an event for its end."""
     made, closed = [], threading.Event()
 
     def act(request, context):
@@ -42,12 +42,12 @@ def endless(monkeypatch):
         finally:
             closed.set()
 
-    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(act))
+    monkeypatch.setattr(echo.EchoService, "act", staticmethod(act))
     return made, closed
 
 
 def open_stream(stub, **options):
-    return stub.Stream(probe.Text(text="stream"), metadata=probe.bearer(), **options)
+    return stub.Stream(echo.Text(text="stream"), metadata=echo.bearer(), **options)
 
 
 def settled(made, seconds=10):
@@ -96,7 +96,7 @@ def test_a_stream_does_not_keep_short_calls_waiting(stub, endless):
     next(stream)
     settled(made)
 
-    assert stub.Write(probe.Text(text="hello"), metadata=probe.bearer(), timeout=2).text == "hello"
+    assert stub.Write(echo.Text(text="hello"), metadata=echo.bearer(), timeout=2).text == "hello"
     stream.cancel()
 
 

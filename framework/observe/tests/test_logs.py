@@ -12,7 +12,7 @@ from django.test import Client
 from framework import context
 from framework.errors import NotFound
 from framework.grpc import server as grpc_server
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.testing.grpc import connected
 from framework.tests.library.factories import StaffFactory, UserFactory
 
@@ -32,8 +32,8 @@ def find(number: int) -> None:
 def stub(settings):
     settings.GRPC_TOKENS = f"shop:{TOKEN}"
     settings.GRPC_STREAMS = 0
-    with connected(probe.register, grpc_server.chain()) as channel:
-        yield probe.Stub(channel)
+    with connected(echo.register, grpc_server.chain()) as channel:
+        yield echo.Stub(channel)
 
 
 def test_a_graphql_request_has_a_line(graphql, lines):
@@ -81,15 +81,15 @@ def test_a_call_has_a_line(stub, lines, monkeypatch):
         UserFactory._meta.model.objects.count()
         return request
 
-    monkeypatch.setattr(probe.ProbeService, "act", staticmethod(act))
-    stub.Write(probe.Text(), metadata=probe.bearer(TOKEN))
+    monkeypatch.setattr(echo.EchoService, "act", staticmethod(act))
+    stub.Write(echo.Text(), metadata=echo.bearer(TOKEN))
 
     (line,) = lines("call")
     assert line.keys() >= KEYS
     assert (
         line.items()
         >= {
-            "name": probe.WRITE,
+            "name": echo.WRITE,
             "code": "OK",
             "actor": "service:shop",
             "queries": 1,
@@ -128,7 +128,7 @@ def test_queries_are_counted_for_the_work_that_asked_them():
 @pytest.mark.parametrize("token", [TOKEN, "canary-wrong-token"])
 def test_a_call_leaves_no_token(stub, secrets, lines, token):
     with contextlib.suppress(grpc.RpcError):
-        stub.Write(probe.Text(), metadata=probe.bearer(token))
+        stub.Write(echo.Text(), metadata=echo.bearer(token))
     assert [line["code"] for line in lines("call")] == ["OK" if token == TOKEN else "UNAUTHENTICATED"]
     secrets += [token]
 

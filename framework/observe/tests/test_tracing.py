@@ -17,7 +17,7 @@ from structlog import get_logger
 from framework import context, env
 from framework.context import trace
 from framework.grpc.channel import Channel
-from framework.grpc.tests import probe
+from framework.grpc.tests import echo
 from framework.observe import logs, tracing
 from framework.observe import sentry as reports
 from framework.testing.grpc import serving
@@ -61,14 +61,14 @@ def test_a_task_is_in_the_trace_of_what_queued_it(spans, run_queued_tasks):
 @pytest.mark.django_db(transaction=True)
 def test_a_call_and_its_callee_are_one_trace(spans):
     with (
-        serving(probe.register, probe.chain()) as address,
-        Channel(f"grpc://{address}", probe.DESCRIPTOR, token=probe.TOKEN) as channel,
+        serving(echo.register, echo.chain()) as address,
+        Channel(f"grpc://{address}", echo.DESCRIPTOR, token=echo.TOKEN) as channel,
         trace.span("caller"),
     ):
-        probe.Stub(channel).Write(probe.Text())
+        echo.Stub(channel).Write(echo.Text())
 
-    client = spans.named(f"{probe.NAME}/Write")
-    server = spans.named(f"grpc /{probe.NAME}/Write")
+    client = spans.named(f"{echo.NAME}/Write")
+    server = spans.named(f"grpc /{echo.NAME}/Write")
     assert client.parent.span_id == spans.named("caller").context.span_id
     assert server.parent.span_id == client.context.span_id
     assert server.attributes["code"] == "OK"

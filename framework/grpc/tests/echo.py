@@ -11,7 +11,7 @@ from framework.grpc.tokens import parse_tokens
 
 TOKEN = "a-token-of-the-shop"
 OLD_TOKEN = "the-token-before-that"
-NAME = "probe.v1.ProbeService"
+NAME = "echo.v1.EchoService"
 READ = f"/{NAME}/Read"
 WRITE = f"/{NAME}/Write"
 
@@ -27,37 +27,37 @@ _METHODS = {  # name: request streams, response streams, idempotency, rule
 
 
 def _describe():
-    file = descriptor_pb2.FileDescriptorProto(name="probe/v1/probe.proto", package="probe.v1", syntax="proto3")
+    file = descriptor_pb2.FileDescriptorProto(name="echo/v1/echo.proto", package="echo.v1", syntax="proto3")
     message = file.message_type.add(name="Text")
     message.field.add(name="text", number=1, type="TYPE_STRING", label="LABEL_OPTIONAL")
-    contract = file.service.add(name="ProbeService")
+    contract = file.service.add(name="EchoService")
     for name, (request_streams, response_streams, level, _) in _METHODS.items():
-        method = contract.method.add(name=name, input_type=".probe.v1.Text", output_type=".probe.v1.Text")
+        method = contract.method.add(name=name, input_type=".echo.v1.Text", output_type=".echo.v1.Text")
         method.client_streaming, method.server_streaming = request_streams, response_streams
         method.options.idempotency_level = descriptor_pb2.MethodOptions.IdempotencyLevel.Value(level)
     return descriptor_pool.Default().AddSerializedFile(file.SerializeToString())
 
 
 _describe()
-DESCRIPTOR = descriptor_pool.Default().FindFileByName("probe/v1/probe.proto")
+DESCRIPTOR = descriptor_pool.Default().FindFileByName("echo/v1/echo.proto")
 Text = message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name["Text"])
 
 
-def echo(request, context):
+def unchanged(request, context):
     """What the methods do until a test says otherwise."""
     return request
 
 
-class ProbeServiceServicer:
-    __module__ = "probe_pb2_grpc"  # as if protoc had made it
+class EchoServiceServicer:
+    __module__ = "echo_pb2_grpc"  # as if protoc had made it
 
 
 for _name in _METHODS:
-    setattr(ProbeServiceServicer, _name, lambda self, request, context: None)
+    setattr(EchoServiceServicer, _name, lambda self, request, context: None)
 
 
-class ProbeService(Service, ProbeServiceServicer):
-    act = staticmethod(echo)
+class EchoService(Service, EchoServiceServicer):
+    act = staticmethod(unchanged)
 
 
 def _method(rule):
@@ -69,11 +69,11 @@ def _method(rule):
 
 
 for _name, (_, _, _, _rule) in _METHODS.items():
-    setattr(ProbeService, _name, _method(_rule))
+    setattr(EchoService, _name, _method(_rule))
 
 
 def register(server):
-    servicer = ProbeService.as_servicer()
+    servicer = EchoService.as_servicer()
     handlers = {}
     for name, (request_streams, response_streams, _, _) in _METHODS.items():
         kind = f"{_kind(request_streams, response_streams)}_rpc_method_handler"
