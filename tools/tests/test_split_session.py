@@ -23,7 +23,7 @@ from tools.management.commands import split
 SERVER, REDIS = os.environ.get("SPLIT_SERVER"), os.environ.get("SPLIT_REDIS")
 TOKEN = "split-token-0123456789"
 needs_server = pytest.mark.skipif(not SERVER, reason="needs PostgreSQL for two databases: run .ci/split")
-STAFF = "staff@example.com"
+STAFF, PASSWORD = "staff@example.com", "correct-horse-battery"
 SET_UP = """
 import django
 django.setup()
@@ -31,12 +31,10 @@ from django.core.management import call_command
 from apps.accounts import repository
 call_command("migrate", verbosity=0)
 if {users}:
-    repository.create_user("{staff}", "correct-horse-battery", is_staff=True)
+    repository.create_user("staff@example.com", "{password}", is_staff=True, is_superuser=True)
+    repository.create_user("kim@example.com", "{password}")
+    repository.create_user("robin@example.com", "{password}")
 """
-LOGIN = """mutation ($email: String!) {
-    login(email: $email, password: "correct-horse-battery") { user { isStaff } }
-}"""
-REGISTER = LOGIN.replace("login(", "register(")
 PRODUCT = "{ product { id sku name price stock version } }"
 CREATE = f"mutation ($input: CreateProductInput!) {{ createProduct(input: $input) {PRODUCT} }}"
 UPDATE = f"""mutation ($id: ID!, $version: Int!, $input: UpdateProductInput!) {{
@@ -92,11 +90,13 @@ class App:
         self("{ csrfToken }")
 
     def __call__(self, query, **variables):
+        return self.post("/graphql", {"query": query, "variables": variables})
+
+    def post(self, path, body):
         self.request_id = uuid.uuid4().hex
         token = {cookie.name: cookie.value for cookie in self.cookies}.get(settings.CSRF_COOKIE_NAME, "")
         headers = {"Content-Type": "application/json", "X-CSRFToken": token, "X-Request-ID": self.request_id}
-        body = json.dumps({"query": query, "variables": variables}).encode()
-        request = urllib.request.Request(f"{self.site}/graphql", body, headers)
+        request = urllib.request.Request(f"{self.site}{path}", json.dumps(body).encode(), headers)
         with self.opener.open(request, timeout=30) as response:
             return json.load(response)
 
@@ -118,11 +118,10 @@ class Installation:
         self.site, self.monolith, self.service = site, monolith, service
 
     def app(self, email):
-        """Somebody's, who registers first, unless it is the staff."""
+        """Somebody's, who has logged in."""
         app = App(self.site)
-        if email != STAFF:
-            app.data(REGISTER, email=email)
-        app.data(LOGIN, email=email)
+        app.post("/accounts/browser/v1/auth/login", {"email": email, "password": PASSWORD})
+        app("{ csrfToken }")
         return app
 
 
@@ -144,7 +143,7 @@ def drop(name):
 def set_up(*installations):
     """Migrate all at once; the first has users."""
     running = [
-        subprocess.Popen([sys.executable, "-c", SET_UP.format(users=number == 0, staff=STAFF)], env=variables)
+        subprocess.Popen([sys.executable, "-c", SET_UP.format(users=number == 0, password=PASSWORD)], env=variables)
         for number, variables in enumerate(installations)
     ]
     assert [process.wait(timeout=120) for process in running] == [0] * len(running)
