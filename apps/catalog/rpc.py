@@ -29,9 +29,9 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
     CreateProduct = _serve("CreateProduct", services.create_product, allow=staff)
     UpdateProduct = _serve("UpdateProduct", services.update_product, allow=staff)
     ArchiveProduct = _serve("ArchiveProduct", services.archive_product, allow=staff)
-    Reserve = _serve("Reserve", services.reserve, allow=service)
-    Commit = _serve("Commit", services.commit, allow=service)
-    Release = _serve("Release", services.release, allow=service)
+    Reserve = _serve("Reserve", services.reserve, allow=staff)
+    Commit = _serve("Commit", services.commit, allow=staff)
+    Release = _serve("Release", services.release, allow=staff)
 
     @allow(service)
     def StreamProducts(

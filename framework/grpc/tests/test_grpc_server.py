@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from framework import context, discovery
 from framework.grpc import interceptors
 from framework.grpc import server as grpc_server
-from framework.grpc import services as rpc
+from framework.grpc import service as rpc
 from framework.grpc.tests import probe
 from framework.management.commands.grpcrunserver import full_address
 from framework.observe import health as stores
