@@ -92,8 +92,18 @@ def test_a_service_that_acts_for_a_customer_or_a_visitor_changes_nothing(call, m
     assert not models.Product.objects.exists()
 
 
-def test_a_service_that_acts_for_staff_changes_products(call):
-    call("CreateProduct", CHANGES["CreateProduct"], acting(Actor(user_id=8, is_staff=True), "CreateProduct"))
+STAFF = Actor(user_id=8, is_staff=True, permissions=frozenset({"catalog.add_product"}))
+
+
+def test_staff_without_the_permission_change_nothing(call):
+    acting_for = acting(STAFF._replace(permissions=frozenset()), "CreateProduct")
+
+    assert call.refusal("CreateProduct", CHANGES["CreateProduct"], acting_for)[0] == "PERMISSION_DENIED"
+    assert not models.Product.objects.exists()
+
+
+def test_a_service_that_acts_for_staff_with_the_permission_changes_products(call):
+    call("CreateProduct", CHANGES["CreateProduct"], acting(STAFF, "CreateProduct"))
 
     assert models.Product.objects.get().sku == "A-1"
 
