@@ -1,4 +1,4 @@
-"""Ends a process cleanly when it is told to."""
+"""SIGTERM and SIGINT as an event, so that a process can finish its work before it exits."""
 
 import signal
 import threading

@@ -196,7 +196,8 @@ def test_services_roll_after_a_migration_that_worked(tmp_path, code, steps):
     program.write_text(AWS)
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     log = tmp_path / "log"
-    environ = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AWS_LOG": str(log), "MIGRATION_CODE": code}
+    ours = {name: value for name, value in os.environ.items() if name not in ("DEBUG", "DJANGO_SETTINGS_MODULE")}
+    environ = ours | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AWS_LOG": str(log), "MIGRATION_CODE": code}
     script = settings.BASE_DIR / "deploy" / "ecs" / "deploy.sh"
     done = subprocess.run([script, "staging", "registry/backend:2"], env=environ, capture_output=True, text=True)
 

@@ -1,4 +1,4 @@
-"""HTTP: middleware, URLs of domains, gunicorn's settings and worker.
+"""HTTP: middleware, trusted proxies, CSRF and CORS, URLs of domains, gunicorn's settings and worker.
 
 May import all but `graphql` and `grpc`.
 """

@@ -35,3 +35,10 @@ def test_a_breaking_change_without_a_reason_fails_the_check(monkeypatch, capsys)
         call_command("schema_check", against="v1")
 
     assert "NEW  FIELD_REMOVED: Query.gone was removed." in capsys.readouterr().out
+
+
+def test_the_schema_compared_with_itself_has_no_changes(monkeypatch, capsys):
+    monkeypatch.setattr(schema_check, "_at", lambda _: schema_check.text())
+    call_command("schema_check", against="v1")
+
+    assert capsys.readouterr().out == "Nothing new breaks clients of v1.\n"

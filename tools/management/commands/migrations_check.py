@@ -25,6 +25,7 @@ POSTGRESQL = "15"  # the oldest that is supported
 OTHERWISE = (  # what squawk asks for and this project does otherwise
     "prefer-text-field",  # Django's columns have lengths
     "prefer-bigint-over-int",  # quantities and versions, not ids
+    "prefer-bigint-over-smallint",  # a priority
     "require-lock-timeout",  # `migrate` sets both for all migrations
     "require-statement-timeout",
 )

@@ -38,7 +38,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{SNAPSHOT.relative_to(settings.BASE_DIR)}: written")
             return
         reference = options["against"] or _last_release()
-        found = changes(build_schema(_at(reference)), schema.graphql_schema)
+        found = changes(build_schema(_at(reference)), build_schema(text()))
         reasons = accepted.changes(ACCEPTED)
         for change in found:
             self.stdout.write(f"{'accepted' if change in reasons else 'NEW'}  {change}")
