@@ -61,7 +61,7 @@ def _context(model: Model) -> dict[str, Any]:
         "label": model.words.capitalize(),
         "index": f"{model.domain}_{model.one}"[:23] + "_newest",
         "grpc": "grpc" in model.doors,
-        "uses": {name: name in columns for name in ("TEXT", "INTEGER", "UUID")},
+        "uses": {name: name in columns for name in ("TEXT", "INTEGER", "UUID", "URL")},
         "imports": _imports(model),
         "gql": {"one": graphql(model.one), "many": graphql(model.many), "fields": " ".join(_fields(model))},
         "sent": [(graphql(field.name), field) for field in model.fields],

@@ -23,10 +23,11 @@ _AMOUNTS = ('Decimal("19.90")', 'Decimal("5.00")')
 _NUMBERS = ('Decimal("1.2500")', 'Decimal("2.5000")')
 _TEXTS = ('"First"', '"Second"')
 _DAYS = ("date(2026, 1, 2)", "date(2026, 2, 3)")
+_LONG = "TextField(max_length=10_000, validators=[*TEXT, MaxLengthValidator(10_000)]"
 
 KINDS = {
     "str": Kind("str", "CharField(max_length=200, validators=TEXT", "string", _TEXTS, _TEXTS),
-    "text": Kind("str", "TextField(max_length=10_000, validators=[*TEXT, MaxLengthValidator(10_000)]", "string", _TEXTS, _TEXTS),
+    "text": Kind("str", _LONG, "string", _TEXTS, _TEXTS),
     "int": Kind("int", "IntegerField(validators=INTEGER", "int32", ("1", "2"), ("1", "2")),
     "bool": Kind("bool", "BooleanField(", "bool", ("True", "False"), ("True", "False")),
     "decimal": Kind(
@@ -54,7 +55,7 @@ KINDS = {
         graphql=False,
     ),
     "email": Kind("str", "EmailField(validators=TEXT", "string", _MAILS, _MAILS),
-    "url": Kind("str", "URLField(max_length=500, validators=TEXT", "string", _URLS, _URLS),
+    "url": Kind("str", "CharField(max_length=500, validators=[*TEXT, *URL]", "string", _URLS, _URLS),
     "uuid": Kind("str", "CharField(max_length=36, validators=UUID", "string", _UUIDS, _UUIDS),
     "enum": Kind("", "CharField(max_length=40", "", ("", ""), ("", "")),
     "reference": Kind("int", "BigIntegerField(db_index=True", "int64", ("7", "8"), ('"7"', '"8"')),
