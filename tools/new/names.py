@@ -19,6 +19,9 @@ RESERVED = {
     "full_clean": "a method of Django's models",
     "save": "a method of Django's models",
     "currency": "the currency of an amount has this name",
+    "date": "the entity's annotations have the name",
+    "datetime": "the entity's annotations have the name",
+    "timedelta": "the entity's annotations have the name",
     "actor": "services call the caller so",
     "changes": "services call the new values so",
     "draft": "services call a new entity so",
@@ -68,9 +71,9 @@ def check_field(name: str) -> None:
     """Raises NameRefused."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*", name) or len(name) > 40:
         raise NameRefused(f"{name!r} cannot be a field: use lower-case words joined by _, as in paid_at.")
-    _refuse_words(name, "field")
     if name in RESERVED:
         raise NameRefused(f"{name!r} cannot be a field: {RESERVED[name]}. Choose another, as in own_{name}.")
+    _refuse_words(name, "field")
     if re.search(r"_(ids?|currency)$", name):
         stem = name.rpartition("_")[0]
         raise NameRefused(

@@ -63,7 +63,7 @@ def _context(model: Model) -> dict[str, Any]:
         "grpc": "grpc" in model.doors,
         "uses": {name: name in columns for name in ("TEXT", "INTEGER", "UUID", "URL")},
         "imports": _imports(model),
-        "gql": {"one": graphql(model.one), "many": graphql(model.many), "fields": " ".join(_fields(model))},
+        "gql": {"one": graphql(model.one), "many": graphql(model.many), "fields": list(_fields(model))},
         "sent": [(graphql(field.name), field) for field in model.fields],
         "inputs": [f"{graphql(field.name)}: {_literal(field)}" for field in model.required],
     }

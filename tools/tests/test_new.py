@@ -14,23 +14,11 @@ from tools.new.spec import SpecRefused, parse
 
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "node_modules", "__pycache__", ".*_cache")
 MODELS = ("accounts.User",)
-RICH = [
-    "number:str!",
-    "total:money",
-    "tax:money=0.50",
-    "customer:accounts.User",
-    "status:enum(open,half_paid)=open",
-    "paid_at:datetime?",
-    "note:text?",
-    "code:uuid",
-    "lines:int=3",
-    "due:date?",
-    "rate:decimal",
-    "mail:email!",
-    "site:url?",
-    "active:bool=true",
-    "kind:enum(a1,b2)?",
-]
+RICH = (
+    *("number:str!", "total:money", "tax:money=0.50", "customer:accounts.User", "status:enum(open,half_paid)=open"),
+    *("paid_at:datetime?", "note:text?", "code:uuid", "lines:int=3", "due:date?", "rate:decimal", "mail:email!"),
+    *("site:url?", "active:bool=true", "kind:enum(a1,b2)?"),
+)
 CHECKS = (
     ("ruff", "check", "apps", "project"),
     ("ruff", "format", "--check", "--quiet", "apps", "project"),
