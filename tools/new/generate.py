@@ -10,7 +10,8 @@ from tools import programs
 from tools.management.commands import protos
 from tools.new import render
 from tools.new.journal import Journal
-from tools.new.spec import Model, SpecRefused
+from tools.new.model import Model
+from tools.new.spec import SpecRefused
 
 SHARED = (".env.example", "docs/settings.md", "project/env.py", "project/schema.graphql")
 _DOMAINS = re.compile(r"(    domains: CommaSeparated = Field\(\n        )\((.*?)\),\n", re.DOTALL)

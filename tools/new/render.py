@@ -9,7 +9,7 @@ from django.template import Context, Engine
 from graphql.pyutils import snake_to_camel
 
 from tools.new import names
-from tools.new.spec import Field, Model
+from tools.new.model import Field, Model
 
 TEMPLATES = Path(__file__).parent / "templates"
 # The files that a door needs; the rest is needed by all.

@@ -10,8 +10,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from project.env import Env
 from tools.new import generate, render
 from tools.new.journal import Changed, Journal
+from tools.new.model import DOORS, Model
 from tools.new.names import NameRefused
-from tools.new.spec import DOORS, Model, SpecRefused, parse
+from tools.new.spec import SpecRefused, parse
 
 
 class Command(BaseCommand):
