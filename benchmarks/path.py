@@ -73,7 +73,7 @@ def grpc_call() -> Iterator[Callable[[], object]]:
     with serving(services.register, server.chain(), threads=1) as address:
         stub = CatalogServiceStub(grpc.insecure_channel(address))
         (product,) = stub.ListProducts(pb.ListProductsRequest(page_size=1), metadata=headers).products
-        yield lambda: stub.GetProduct(pb.GetProductRequest(id=product.id), metadata=headers).product.name
+        yield lambda: stub.GetProduct(pb.GetProductRequest(product_id=product.id), metadata=headers).product.name
 
 
 def main(recorder: Recorder) -> None:

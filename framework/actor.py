@@ -65,11 +65,11 @@ def staff(actor: Actor) -> bool:
     return actor.is_staff or for_itself(actor)
 
 
-def permission(name: str) -> Rule:
-    """The rule that lets in staff with Django's permission `name`, and services on their own behalf."""
+def permission(*names: str) -> Rule:
+    """The rule that lets in staff with any of these Django permissions, and services on their own behalf."""
 
     def has_permission(actor: Actor) -> bool:
-        return name in actor.permissions or for_itself(actor)
+        return not actor.permissions.isdisjoint(names) or for_itself(actor)
 
     return has_permission
 

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from framework.env import CommaSeparated, check_postgres, email_settings
 from framework.graphql.limits import Limits
+from framework.grpc.tokens import parse_tokens
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEVELOPMENT_KEY = "insecure-development-key"
@@ -147,8 +148,9 @@ class Env(BaseSettings):
 
     grpc_tokens: SecretStr = Field(
         SecretStr(""),
-        description="Tokens services call with: `name:token` or `name:sha256=<hex of its SHA-256>`, comma-separated;"
-        " two of one name while rotating.",
+        description="Tokens of the services that call: `name:token` or `name:token:scope+scope`, comma-separated; two"
+        " of one name while rotating. `sha256=<hex of its SHA-256>` can stand for a token. Without scopes, a service"
+        " may call everything on its own behalf, but act for nobody: docs/grpc.md lists the scopes.",
     )
     grpc_threads: int = Field(4, ge=1, le=64, description="Threads of each gRPC process.")
     grpc_streams: int = Field(
@@ -327,15 +329,12 @@ class Env(BaseSettings):
 
     @field_validator("grpc_tokens")
     @classmethod
-    def _tokens_are_pairs(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        for pair in filter(None, value.get_secret_value().split(",")):
-            name, _, token = (part.strip() for part in pair.partition(":"))
-            if not name or len(token) < 16:
-                raise ValueError("must be name:token pairs, comma-separated, each token of 16 characters or more")
-            if token.startswith("sha256=") and not re.fullmatch("sha256=[0-9a-f]{64}", token):
-                raise ValueError("must have 64 lower-case hex digits after sha256=")
-            if not info.data.get("debug") and _is_guessable(token):
-                raise ValueError(f"the token of {name} can be guessed: {_CURE}")
+    def _tokens_are_readable(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        text = value.get_secret_value()
+        parse_tokens(text)
+        for name, token in (entry.split(":")[:2] for entry in text.split(",") if entry.strip()):
+            if not info.data.get("debug") and _is_guessable(token.strip()):
+                raise ValueError(f"the token of {name.strip()} can be guessed: {_CURE}")
         return value
 
     @field_validator("grpc_call_token")

@@ -232,7 +232,7 @@ WORKER_PROCESSES = ENV.worker_processes
 
 # gRPC
 
-GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "framework.grpc.services.register"}
+GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "framework.grpc.service.register"}
 GRPC_TOKENS = ENV.grpc_tokens.get_secret_value()
 GRPC_THREADS = ENV.grpc_threads
 GRPC_STREAMS = ENV.grpc_streams

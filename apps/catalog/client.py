@@ -42,13 +42,13 @@ def update_product(actor: Actor, product_id: int, version: int, changes: Product
 def archive_product(actor: Actor, product_id: int, version: int) -> Product: ...
 
 
-@_remote("Reserve")
+@_remote("Reserve", as_service=True)
 def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservation: ...
 
 
-@_remote("Commit")
+@_remote("Commit", as_service=True)
 def commit(key: str) -> Reservation: ...
 
 
-@_remote("Release")
+@_remote("Release", as_service=True)
 def release(key: str) -> Reservation: ...

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from apps.catalog import entities, rules
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, ProductOrder, Reservation
 from apps.catalog.entities import ReservationStatus as Status
-from framework.actor import SYSTEM, Actor, require, staff
+from framework.actor import SYSTEM, Actor, require
 from framework.changes import given
 from framework.pages import Page
 from framework.seam.fakes import IDS, Fake
@@ -46,12 +46,12 @@ class Catalog(Fake):
         return len(self._sold(search))
 
     def create_product(self, actor: Actor, draft: ProductDraft) -> Product:
-        require(actor, staff)
+        require(actor, rules.ADD)
         now = datetime.now(UTC)
         return self._write(Product(next(IDS), **draft._asdict(), version=1, created_at=now, updated_at=now))
 
     def update_product(self, actor: Actor, product_id: int, version: int, changes: ProductChanges) -> Product:
-        require(actor, staff)
+        require(actor, rules.CHANGE)
         if not (values := given(changes)):
             raise rules.nothing_to_change()
         with self._lock:

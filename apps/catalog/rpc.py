@@ -5,9 +5,9 @@ from typing import Any
 
 import grpc
 
-from apps.catalog import repository, services
+from apps.catalog import repository, rules, services
 from apps.catalog.entities import Product
-from framework.actor import allow, service, staff
+from framework.actor import allow, service
 from framework.grpc.service import Service
 from framework.seam.codec import codec
 from framework.seam.server import Server
@@ -26,12 +26,12 @@ class CatalogService(Service, catalog_pb2_grpc.CatalogServiceServicer):
     BatchGetProducts = _serve("BatchGetProducts", repository.get_products, allow=service)
     ListProducts = _serve("ListProducts", repository.list_products, allow=service)
     CountProducts = _serve("CountProducts", repository.count_products, allow=service)
-    CreateProduct = _serve("CreateProduct", services.create_product, allow=staff)
-    UpdateProduct = _serve("UpdateProduct", services.update_product, allow=staff)
-    ArchiveProduct = _serve("ArchiveProduct", services.archive_product, allow=staff)
-    Reserve = _serve("Reserve", services.reserve, allow=service)
-    Commit = _serve("Commit", services.commit, allow=service)
-    Release = _serve("Release", services.release, allow=service)
+    CreateProduct = _serve("CreateProduct", services.create_product, allow=rules.ADD)
+    UpdateProduct = _serve("UpdateProduct", services.update_product, allow=rules.CHANGE)
+    ArchiveProduct = _serve("ArchiveProduct", services.archive_product, allow=rules.CHANGE)
+    Reserve = _serve("Reserve", services.reserve, allow=rules.CHANGE)
+    Commit = _serve("Commit", services.commit, allow=rules.CHANGE)
+    Release = _serve("Release", services.release, allow=rules.CHANGE)
 
     @allow(service)
     def StreamProducts(

@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 
 from apps.catalog.entities import Line, Reservation, ReservationStatus
+from framework.actor import permission
 from framework.errors import Aborted, AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
+ADD = permission("catalog.add_product")
+CHANGE = permission("catalog.change_product")
 MAX_LINES = 100  # of one reservation
 MAX_QUANTITY = 10_000  # of one line
 MAX_HELD = 86_400  # seconds

@@ -1,30 +1,28 @@
-"""The catalog's door for the single-page app."""
+"""The catalog for the single-page app."""
 
 from typing import Any
 
 import graphene
 
-from apps.catalog import public as catalog
+from apps.catalog import public, rules
 from framework import ids
-from framework.actor import allow, anyone, staff
+from framework.actor import allow, anyone
 from framework.graphql.cost import cost
-from framework.graphql.types import Connection, DateTime, Decimal, Info, connection_type
+from framework.graphql.entity import EntityInput, EntityType, enum_type
+from framework.graphql.types import Connection, Info, connection_type
 
-ProductOrder = graphene.Enum.from_enum(catalog.ProductOrder)
+ProductOrder = enum_type(public.ProductOrder)
 
 
-class Product(graphene.ObjectType):
-    id = graphene.ID(required=True)
-    sku = graphene.String(required=True)
-    name = graphene.String(required=True)
-    description = graphene.String(required=True)
-    price = Decimal(required=True, description="In units of the currency, as text: exact.")
-    currency = graphene.String(required=True, description="ISO 4217.")
-    stock = graphene.Int(required=True)
-    is_active = graphene.Boolean(required=True, description="False once archived: readable, not sold.")
-    version = graphene.Int(required=True, description="Send it back with an update.")
-    created_at = DateTime(required=True)
-    updated_at = DateTime(required=True)
+class Product(EntityType):
+    class Meta:
+        entity = public.Product
+        descriptions = {
+            "price": "In units of the currency, as text: exact.",
+            "currency": "ISO 4217.",
+            "is_active": "False once archived: readable, not sold.",
+            "version": "Send it back with an update.",
+        }
 
 
 ProductConnection = connection_type(Product)
@@ -43,41 +41,32 @@ class Query(graphene.ObjectType):
             required=True,
             description="Part of a name or SKU, in any case; one or two letters find words that begin so. Costs 2,500.",
         ),
-        order_by=ProductOrder(default_value=catalog.ProductOrder.NAME, required=True),
+        order_by=ProductOrder(default_value=public.ProductOrder.NAME, required=True),
     )
 
     @allow(anyone)
-    def resolve_product(root: Any, info: Info, id: str) -> catalog.Product:
-        return catalog.get_product(ids.parse(id))
+    def resolve_product(root: Any, info: Info, id: str) -> public.Product:
+        return public.get_product(ids.parse(id))
 
     @allow(anyone)
     @cost(search=2_500)
     def resolve_products(
-        root: Any, info: Info, first: int, after: str, search: str, order_by: catalog.ProductOrder
+        root: Any, info: Info, first: int, after: str, search: str, order_by: public.ProductOrder
     ) -> Connection:
-        page = catalog.list_products(first=first, after=after, search=search, order_by=order_by)
-        return Connection(page, has_previous_page=bool(after), count=lambda: catalog.count_products(search=search))
+        page = public.list_products(first=first, after=after, search=search, order_by=order_by)
+        return Connection(page, has_previous_page=bool(after), count=lambda: public.count_products(search=search))
 
 
-class CreateProductInput(graphene.InputObjectType):
-    sku = graphene.String(required=True)
-    name = graphene.String(required=True)
-    description = graphene.String(default_value="", required=True)
-    price = Decimal(required=True)
-    currency = graphene.String(default_value="EUR", required=True)
-    stock = graphene.Int(default_value=0, required=True)
+class CreateProductInput(EntityInput):
+    class Meta:
+        entity = public.ProductDraft
 
 
-class UpdateProductInput(graphene.InputObjectType):
+class UpdateProductInput(EntityInput):
     """What is left out stays as it is."""
 
-    sku = graphene.String()
-    name = graphene.String()
-    description = graphene.String()
-    price = Decimal()
-    currency = graphene.String()
-    stock = graphene.Int()
-    is_active = graphene.Boolean()
+    class Meta:
+        entity = public.ProductChanges
 
 
 class CreateProduct(graphene.Mutation):
@@ -86,9 +75,9 @@ class CreateProduct(graphene.Mutation):
 
     product = graphene.Field(Product, required=True)
 
-    @allow(staff)
-    def mutate(root: Any, info: Info, input: dict[str, Any]) -> dict[str, Any]:
-        return {"product": catalog.create_product(info.context.actor, catalog.ProductDraft(**input))}
+    @allow(rules.ADD)
+    def mutate(root: Any, info: Info, input: public.ProductDraft) -> dict[str, Any]:
+        return {"product": public.create_product(info.context.actor, input)}
 
 
 class UpdateProduct(graphene.Mutation):
@@ -99,10 +88,9 @@ class UpdateProduct(graphene.Mutation):
 
     product = graphene.Field(Product, required=True)
 
-    @allow(staff)
-    def mutate(root: Any, info: Info, id: str, version: int, input: dict[str, Any]) -> dict[str, Any]:
-        changes = catalog.ProductChanges(**input)
-        return {"product": catalog.update_product(info.context.actor, ids.parse(id), version, changes)}
+    @allow(rules.CHANGE)
+    def mutate(root: Any, info: Info, id: str, version: int, input: public.ProductChanges) -> dict[str, Any]:
+        return {"product": public.update_product(info.context.actor, ids.parse(id), version, input)}
 
 
 class ArchiveProduct(graphene.Mutation):
@@ -112,9 +100,9 @@ class ArchiveProduct(graphene.Mutation):
 
     product = graphene.Field(Product, required=True)
 
-    @allow(staff)
+    @allow(rules.CHANGE)
     def mutate(root: Any, info: Info, id: str, version: int) -> dict[str, Any]:
-        return {"product": catalog.archive_product(info.context.actor, ids.parse(id), version)}
+        return {"product": public.archive_product(info.context.actor, ids.parse(id), version)}
 
 
 class Mutation(graphene.ObjectType):

@@ -9,14 +9,14 @@ from django.utils import timezone
 
 from apps.catalog import repository, rules
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, Reservation, ReservationStatus
-from framework.actor import Actor, require, staff
+from framework.actor import Actor, require
 from framework.changes import given
 from framework.errors import Unavailable
 
 
 def create_product(actor: Actor, draft: ProductDraft) -> Product:
     """Raises PermissionDenied, InvalidArgument with the bad fields, AlreadyExists when the SKU is taken."""
-    require(actor, staff)
+    require(actor, rules.ADD)
     return repository.create_product(draft)
 
 
@@ -25,7 +25,7 @@ def update_product(actor: Actor, product_id: int, version: int, changes: Product
 
     Raises PermissionDenied, NotFound, Aborted for a stale version, InvalidArgument, AlreadyExists.
     """
-    require(actor, staff)
+    require(actor, rules.CHANGE)
     if not given(changes):
         raise rules.nothing_to_change()
     return repository.update_product(product_id, version, changes)
@@ -33,7 +33,7 @@ def update_product(actor: Actor, product_id: int, version: int, changes: Product
 
 def archive_product(actor: Actor, product_id: int, version: int) -> Product:
     """Take a product off sale; it stays readable by id. Raises PermissionDenied, NotFound, Aborted."""
-    require(actor, staff)
+    require(actor, rules.CHANGE)
     return repository.update_product(product_id, version, ProductChanges(is_active=False))
 
 

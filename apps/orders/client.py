@@ -40,5 +40,5 @@ def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order
 def count_orders(actor: Actor) -> int: ...
 
 
-@_remote("BatchGetLines")
+@_remote("BatchGetLines", as_service=True)
 def get_lines(order_ids: Sequence[int]) -> dict[int, list[OrderLine]]: ...

@@ -6,9 +6,11 @@ from decimal import Decimal
 from typing import Protocol
 
 from apps.orders.entities import Line, Order, Total
-from framework.actor import Actor, authenticated, require
+from framework.actor import Actor, authenticated, permission, require
 from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
 
+VIEW = permission("orders.view_order", "orders.change_order")  # of anybody's order, as in the admin
+CHANGE = permission("orders.change_order")
 MAX_LINES = 100  # of one order
 MAX_QUANTITY = 10_000  # of one line
 MAX_TOTAL = Decimal("999999999999.99")

@@ -1,4 +1,4 @@
-"""The door of orders for the single-page app."""
+"""Orders for the single-page app."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,41 +6,46 @@ from typing import Any
 import graphene
 
 from apps.catalog import public as catalog
-from apps.orders import public as orders
+from apps.orders import public
 from framework import ids
 from framework.actor import allow, authenticated
 from framework.graphql.cost import cost
+from framework.graphql.entity import EntityInput, EntityType
 from framework.graphql.loaders import Deferred
-from framework.graphql.types import Connection, DateTime, Decimal, Info, connection_type
-
-OrderStatus = graphene.Enum.from_enum(orders.OrderStatus)
+from framework.graphql.types import Connection, Decimal, Info, connection_type
 
 
-class OrderLine(graphene.ObjectType):
-    product_id = graphene.ID(required=True)
+class OrderLine(EntityType):
+    class Meta:
+        entity = public.OrderLine
+        exclude = {"currency": "it is the order's"}
+        descriptions = {
+            "name": "As it was when it was ordered; empty while pending.",
+            "unit_price": "As it was when it was ordered; 0 while pending.",
+        }
+
     product = graphene.Field(
         "apps.catalog.schema.Product", description="As it is now; null once the catalog has it no more."
     )
-    name = graphene.String(required=True, description="As it was when it was ordered; empty while pending.")
-    unit_price = Decimal(required=True, description="As it was when it was ordered; 0 while pending.")
-    quantity = graphene.Int(required=True)
 
     def resolve_product(root: Any, info: Info) -> Deferred[catalog.Product | None]:
         return info.context.loaders.load(catalog.get_products, root.product_id)
 
 
-class Order(graphene.ObjectType):
-    id = graphene.ID(required=True)
-    status = OrderStatus(required=True)
-    total = Decimal(required=True, description="0 while pending; if its price was not the expected one, the new one.")
-    currency = graphene.String(required=True, description="ISO 4217; empty while pending.")
-    reason = graphene.String(required=True, description="Why it was rejected or cancelled.")
-    created_at = DateTime(required=True)
-    updated_at = DateTime(required=True)
+class Order(EntityType):
+    class Meta:
+        entity = public.Order
+        exclude = {"customer_id": "the customer is who asks"}
+        descriptions = {
+            "total": "0 while pending; if its price was not the expected one, the new one.",
+            "currency": "ISO 4217; empty while pending.",
+            "reason": "Why it was rejected or cancelled.",
+        }
+
     lines = graphene.List(graphene.NonNull(OrderLine), required=True, description="100 at most.")
 
-    def resolve_lines(root: Any, info: Info) -> Deferred[Sequence[orders.OrderLine] | None]:
-        return info.context.loaders.load(orders.get_lines, root.id)
+    def resolve_lines(root: Any, info: Info) -> Deferred[Sequence[public.OrderLine] | None]:
+        return info.context.loaders.load(public.get_lines, root.id)
 
 
 OrderConnection = connection_type(Order)
@@ -57,19 +62,20 @@ class Query(graphene.ObjectType):
     )
 
     @allow(authenticated)
-    def resolve_order(root: Any, info: Info, id: str) -> orders.Order:
-        return orders.get_order(info.context.actor, ids.parse(id))
+    def resolve_order(root: Any, info: Info, id: str) -> public.Order:
+        return public.get_order(info.context.actor, ids.parse(id))
 
     @allow(authenticated)
     def resolve_my_orders(root: Any, info: Info, first: int, after: str) -> Connection:
         actor = info.context.actor
-        page = orders.list_orders(actor, first=first, after=after)
-        return Connection(page, has_previous_page=bool(after), count=lambda: orders.count_orders(actor))
+        page = public.list_orders(actor, first=first, after=after)
+        return Connection(page, has_previous_page=bool(after), count=lambda: public.count_orders(actor))
 
 
-class OrderLineInput(graphene.InputObjectType):
-    product_id = graphene.ID(required=True)
-    quantity = graphene.Int(required=True, description="1 to 10,000.")
+class OrderLineInput(EntityInput):
+    class Meta:
+        entity = public.Line
+        descriptions = {"quantity": "1 to 10,000."}
 
 
 class PlaceOrder(graphene.Mutation):
@@ -90,9 +96,8 @@ class PlaceOrder(graphene.Mutation):
 
     @allow(authenticated)
     @cost(50)
-    def mutate(root: Any, info: Info, key: str, lines: list[dict[str, Any]], **expected: Any) -> dict[str, Any]:
-        wanted = [orders.Line(ids.parse(line["product_id"], field="productId"), line["quantity"]) for line in lines]
-        return {"order": orders.place_order(info.context.actor, wanted, key, **expected)}
+    def mutate(root: Any, info: Info, key: str, lines: list[public.Line], **expected: Any) -> dict[str, Any]:
+        return {"order": public.place_order(info.context.actor, lines, key, **expected)}
 
 
 class CancelOrder(graphene.Mutation):
@@ -105,7 +110,7 @@ class CancelOrder(graphene.Mutation):
     @allow(authenticated)
     @cost(10)
     def mutate(root: Any, info: Info, id: str, reason: str) -> dict[str, Any]:
-        return {"order": orders.cancel_order(info.context.actor, ids.parse(id), reason)}
+        return {"order": public.cancel_order(info.context.actor, ids.parse(id), reason)}
 
 
 class Mutation(graphene.ObjectType):

@@ -16,7 +16,7 @@ from apps.catalog import public as catalog
 from apps.orders import repository, rules, tasks
 from apps.orders.entities import Line, Order, OrderStatus, Total
 from framework import context
-from framework.actor import SYSTEM, Actor, authenticated, require, staff
+from framework.actor import SYSTEM, Actor, authenticated, require
 from framework.errors import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -72,12 +72,14 @@ def complete_order(order_id: int) -> Order:
 
 
 def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
-    """Cancel an own order, or as staff anybody's, while it is pending or placed; its stock goes back.
+    """Cancel an own order, or anybody's where the actor may change orders, while it is pending or placed.
 
-    Cancelling it again changes nothing. Raises Unauthenticated, NotFound (also for somebody else's order),
-    InvalidArgument for a reason that is missing or too long, FailedPrecondition for a rejected order.
+    Its stock goes back; cancelling it again changes nothing. Raises Unauthenticated, NotFound (also for somebody
+    else's order), PermissionDenied for staff who may only look, InvalidArgument for a reason that is missing or
+    too long, FailedPrecondition for a rejected order.
     """
-    get_order(actor, order_id)
+    if get_order(actor, order_id).customer_id != actor.user_id:
+        require(actor, rules.CHANGE)
     reason = rules.checked_reason(reason)
     with transaction.atomic(durable=True):
         sources = (OrderStatus.PENDING, OrderStatus.PLACED)
@@ -92,11 +94,11 @@ def cancel_order(actor: Actor, order_id: int, reason: str) -> Order:
 
 
 def get_order(actor: Actor, order_id: int) -> Order:
-    """An own order, or as staff anybody's. Raises Unauthenticated, NotFound (also for somebody else's order)."""
-    if not staff(actor):
+    """An own order, or anybody's where the actor may view orders. Raises Unauthenticated, NotFound (others')."""
+    if not rules.VIEW(actor):
         require(actor, authenticated)
     order = repository.get_order(order_id)
-    if order.customer_id != actor.user_id and not staff(actor):
+    if order.customer_id != actor.user_id and not rules.VIEW(actor):
         raise rules.not_found(order_id)
     return order
 

@@ -62,7 +62,7 @@ class World:
             "REDIS_URL": self.redis.url(),
             "EMAIL_URL": self.mail.url,
             "DATA_DIR": self.folder,
-            "GRPC_TOKENS": f"orders:{TOKEN}",
+            "GRPC_TOKENS": f"orders:{TOKEN}:catalog+assert.staff+assert.unchecked",
             "GRPC_CALL_TOKEN": TOKEN,
             "WEB_WORKERS": 2,
             "WORKER_GRACE": 5,

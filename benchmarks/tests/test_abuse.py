@@ -7,7 +7,7 @@ import pytest
 from apps.catalog.tests.factories import ProductFactory
 from benchmarks import abuse
 from framework.grpc import server as grpc_server
-from framework.grpc import services as rpc
+from framework.grpc import service as rpc
 from framework.testing.grpc import serving
 
 

@@ -24,9 +24,10 @@ from deploy import pgbouncer
 from framework import context
 from framework.data import database
 from framework.errors import DeadlineExceeded
-from framework.grpc import services as rpc
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc import service as rpc
+from framework.grpc.auth import Authenticator
 from framework.grpc.interceptors import Chain
+from framework.grpc.tokens import parse_tokens
 from framework.management.commands import migrate
 from framework.queue import relay
 from framework.queue.models import QueuedTask

@@ -143,7 +143,8 @@ def begin(
     if seconds is not None:
         unit.deadline = now + seconds
         watchdog.watch(unit)
-    unit._span = trace.begin(name, "consumer" if transport == "task" else "server", carrier)
+    if trace.tracer is not None:
+        unit._span = trace.begin(name, "consumer" if transport == "task" else "server", carrier)
     _current.set(unit)
     return unit
 

@@ -30,7 +30,7 @@ from graphene.types.inputobjecttype import InputObjectTypeOptions
 from graphene.types.objecttype import ObjectTypeOptions
 from graphene.types.utils import yank_fields_from_attrs
 from graphene.utils.str_converters import to_camel_case
-from graphql import GraphQLError
+from graphql import GraphQLError, Undefined
 
 from framework import ids
 from framework.changes import Unset
@@ -186,7 +186,11 @@ def _reader(entity: Any) -> Callable[[dict[str, Any]], Any]:
     nullable = {name for name, hint in hints.items() if NoneType in _members(hint)}
     identifiers = {name for name, hint in hints.items() if int in _members(hint) and _ID.search(name)}
 
+    required = set(hints) - set(entity._field_defaults)
+
     def read(values: dict[str, Any]) -> Any:
+        if not required <= values.keys() or Undefined in values.values():
+            return None  # graphql-core has told the client what is missing, and asks for the value nonetheless
         missing = {name for name, value in values.items() if value is None} - nullable
         if missing:
             raise _refused({to_camel_case(name): "must not be null" for name in sorted(missing)})
@@ -199,7 +203,7 @@ def _parsed(name: str, value: str | None) -> int | None:
     try:
         return None if value is None else ids.parse(value, field=name)
     except InvalidArgument as error:
-        raise _refused({to_camel_case(name): "is not an id"}) from error
+        raise _refused({to_camel_case(name): "not an id"}) from error
 
 
 def _refused(fields: Mapping[str, str]) -> GraphQLError:

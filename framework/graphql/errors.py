@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
+from graphene.utils.str_converters import to_camel_case
 from graphql import (
     GraphQLError,
     GraphQLSchema,
@@ -176,5 +177,5 @@ def _domain_extensions(error: DomainError) -> dict[str, Any]:
     if error.reason != code:
         extensions["reason"] = error.reason
     if error.fields:
-        extensions["fields"] = error.fields
+        extensions["fields"] = {to_camel_case(name): problem for name, problem in error.fields.items()}
     return extensions

@@ -20,7 +20,7 @@ from django.db import close_old_connections
 from google.protobuf.message import DecodeError
 
 from framework import context
-from framework.actor import Actor, Rule, anyone, require
+from framework.actor import Actor, Rule, require
 from framework.context.watchdog import watchdog
 from framework.data import outage
 from framework.errors import DomainError, InvalidArgument
@@ -30,9 +30,9 @@ from framework.grpc.errors import DETAILS_KEY, to_status
 
 REQUEST_ID_KEY = context.REQUEST_ID_HEADER.lower()
 FRESH_KEY = context.FRESH_HEADER.lower()
-HEALTH_CHECK, HEALTH_WATCH = "/grpc.health.v1.Health/Check", "/grpc.health.v1.Health/Watch"
 MESSAGE_WITHIN = 5.0  # seconds a caller may keep a thread waiting for the message of its call
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Continuation: TypeAlias = Callable[[grpc.HandlerCallDetails], "Handler | None"]
 T = TypeVar("T")
 UNKNOWN = "unknown"  # names that callers make up must not become names of metrics
 MAX_METHOD = 200  # characters of a method in the log
@@ -43,27 +43,32 @@ log = structlog.get_logger("grpc")
 
 
 class Chain(grpc.ServerInterceptor):
-    """The one interceptor of the server.
+    """The interceptor around the domains' methods.
 
     `streams` is how many answers are streamed at once, each in a thread of its own; 0 takes the server's threads.
     A stream lasts as long as its reader likes, and must not keep the short calls waiting.
 
-    `is_full` tells whether grpc has too many calls and will refuse this one, for which it takes no thread. Such a call
-    has an access line all the same, and so has one of a method that does not exist.
+    Calls that grpc refuses before a thread takes them up have an access line too: those of unknown methods, and with
+    `log_refusals` those beyond the server's limit.
     """
 
     def __init__(self, authenticate: Authenticator, default_deadline: float, *, streams: int = 0) -> None:
         self.authenticate = authenticate
         self.default_deadline = default_deadline  # seconds
         self.stream_threads = ThreadPoolExecutor(streams, thread_name_prefix="grpc-stream") if streams else None
-        self.is_full: Callable[[], bool] = lambda: False
+        self._server: Any = None
+        self._max_calls = 0
         self._methods: dict[str, Handler] = {}
 
-    def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
-        details: grpc.HandlerCallDetails,
-    ) -> "Handler | None":
+    def log_refusals(self, server: grpc.Server, max_calls: int) -> None:
+        """Log the calls that the server refuses, because `max_calls` are open."""
+        self._server, self._max_calls = server, max_calls
+
+    def is_full(self) -> bool:
+        """What grpc asks itself right after the interceptors, under the lock that it changes this number under."""
+        return self._server is not None and self._server._state.active_rpc_count >= self._max_calls
+
+    def intercept_service(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> "Handler | None":
         handler = self._methods.get(details.method) or self._find(continuation, details)
         if handler is None:
             _log_refusal(details, UNKNOWN, "UNIMPLEMENTED")
@@ -71,18 +76,12 @@ class Chain(grpc.ServerInterceptor):
             _log_refusal(details, details.method, "RESOURCE_EXHAUSTED")
         return handler
 
-    def _find(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], "Handler | None"],
-        details: grpc.HandlerCallDetails,
-    ) -> "Handler | None":
+    def _find(self, continuation: Continuation, details: grpc.HandlerCallDetails) -> "Handler | None":
         handler = continuation(details)
-        if handler is None or details.method == HEALTH_WATCH:
-            return handler
-        probed = details.method == HEALTH_CHECK
-        wrapped = _health(handler) if probed else _Method(self, details.method, handler).handler()
-        self._methods[details.method] = wrapped
-        return wrapped
+        if handler is not None:
+            served = handler if is_probe(details.method) else _Method(self, details.method, handler).handler()
+            self._methods[details.method] = served
+        return self._methods.get(details.method)
 
 
 class _Method:
@@ -93,10 +92,10 @@ class _Method:
         self.name = name
         self.domain = name.strip("/").partition(".")[0]
         self.inner = inner
-        self.behavior = _behavior(inner)
+        self.behavior = behavior(inner)
         self.changes_nothing = changes_nothing(name)
         self.deserialize: Callable[[bytes], Any] = inner.request_deserializer or bytes
-        self.rule: Rule = getattr(self.behavior, "allowed", anyone if self.domain == "grpc" else _no_one)
+        self.rule: Rule = getattr(self.behavior, "allowed", _no_one)
 
     def handler(self) -> Handler:
         """The handler to serve instead.
@@ -140,8 +139,8 @@ class _Method:
     def request(self, messages: Iterator[bytes], call: grpc.ServicerContext) -> Any:
         """What the method takes: a message, or a stream of them."""
         if self.inner.request_streaming:
-            return map(self._parse, _until(context.seconds_left() or 0, messages, call))
-        return self._parse(_only(messages, call))
+            return map(self._parse, until(context.seconds_left() or 0, messages, call))
+        return self._parse(only(messages, call))
 
     def _parse(self, data: bytes) -> Any:
         try:
@@ -202,31 +201,19 @@ class _Call:
         self.unit.end("call", self.code)
 
 
-def _until(seconds: float, messages: Iterator[T], call: Any) -> Iterator[T]:
+def until(seconds: float, messages: Iterator[T], call: Any) -> Iterator[T]:
     """The messages of a stream; whoever has more to say when the call's time is up is hung up on."""
     with watchdog.hanging_up(call.cancel, seconds):
         yield from messages
 
 
-def _only(messages: Iterator[T], call: Any) -> T:
+def only(messages: Iterator[T], call: Any) -> T:
     """The message of a call that has one; whoever keeps it back is hung up on."""
     with watchdog.hanging_up(call.cancel, MESSAGE_WITHIN):
         message = next(messages, None)
     if message is None:
         raise InvalidArgument("The call has no message.", reason="MALFORMED")
     return message
-
-
-def _health(handler: Any) -> "Handler":
-    """The health check, without the chain: probes come every second, without a token, and make no log."""
-
-    def check(messages: Iterator[Any], call: grpc.ServicerContext) -> Any:
-        try:
-            return handler.unary_unary(_only(messages, call), call)
-        except InvalidArgument as error:
-            call.abort(grpc.StatusCode.INVALID_ARGUMENT, error.message)
-
-    return grpc.stream_unary_rpc_method_handler(check, handler.request_deserializer, handler.response_serializer)
 
 
 def _log_refusal(details: grpc.HandlerCallDetails, name: str, code: str) -> None:
@@ -236,11 +223,17 @@ def _log_refusal(details: grpc.HandlerCallDetails, name: str, code: str) -> None
     unit.end("call", code, method=details.method[:MAX_METHOD])
 
 
-def _behavior(handler: Any) -> Callable[..., Any]:
-    behavior: Callable[..., Any] = (
+def behavior(handler: Any) -> Callable[..., Any]:
+    """The function of a handler, whatever it takes and answers."""
+    function: Callable[..., Any] = (
         handler.unary_unary or handler.unary_stream or handler.stream_unary or handler.stream_stream
     )
-    return behavior
+    return function
+
+
+def is_probe(method: str) -> bool:
+    """Whether one of gRPC's own services has the method: health or reflection, served by `framework.grpc.probes`."""
+    return method.startswith("/grpc.")
 
 
 def _no_one(actor: Actor) -> bool:

@@ -17,9 +17,10 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from framework.data import database
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc import auth
 from framework.grpc.interceptors import Chain
-from framework.grpc.service import root_handlers
+from framework.grpc.probes import MOST_PROBES, Probes
+from framework.grpc.service import add_services
 from framework.observe import health as stores
 from framework.signals import stop_on_signals
 
@@ -44,17 +45,16 @@ class Server:
         """
         self._pool = ThreadPoolExecutor(settings.GRPC_THREADS, thread_name_prefix="grpc")
         self._chain = chain()
+        self._probes = Probes(max(1, min(MOST_PROBES, settings.GRPC_MAX_CALLS // 2)))
         self._server = grpc.server(
             self._pool,
-            interceptors=[self._chain],
+            interceptors=[self._chain, self._probes],
             options=_options(share_port),
             maximum_concurrent_rpcs=settings.GRPC_MAX_CALLS,
         )
-        self._chain.is_full = self._has_too_many_calls
-        # Each watcher waits for its message in a thread, as long as it likes: these are not the server's.
-        self._watchers = ThreadPoolExecutor(1, thread_name_prefix="grpc-health")
-        self._health = health.HealthServicer(experimental_thread_pool=self._watchers)
-        self._services = root_handlers(self._server)
+        self._chain.log_refusals(self._server, settings.GRPC_MAX_CALLS)
+        self._health = health.HealthServicer(experimental_non_blocking=False)
+        self._services = add_services(self._server)
         self._stopping = threading.Event()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if settings.GRPC_REFLECTION:
@@ -85,13 +85,9 @@ class Server:
         return not last.is_alive()
 
     def _wait_for_threads(self) -> None:
-        for pool in (self._pool, self._chain.stream_threads, self._watchers):
+        for pool in (self._pool, self._chain.stream_threads, self._probes.threads):
             if pool is not None:
                 pool.shutdown()
-
-    def _has_too_many_calls(self) -> bool:
-        """What grpc asks itself, while it holds the lock that it changes this number under."""
-        return bool(self._server._state.active_rpc_count >= settings.GRPC_MAX_CALLS)  # type: ignore[attr-defined]
 
     def _bind(self, address: str) -> int:
         try:
@@ -116,9 +112,7 @@ class Server:
 
 def chain() -> Chain:
     """The interceptor that the settings ask for."""
-    tokens = parse_tokens(settings.GRPC_TOKENS)
-    authenticate = Authenticator(tokens, mutual_tls=bool(settings.GRPC_TLS_CLIENT_CA))
-    return Chain(authenticate, settings.GRPC_DEFAULT_DEADLINE, streams=settings.GRPC_STREAMS)
+    return Chain(auth.from_settings(), settings.GRPC_DEFAULT_DEADLINE, streams=settings.GRPC_STREAMS)
 
 
 def serve(address: str, *, share_port: bool = False, stop: threading.Event | None = None) -> None:

@@ -75,7 +75,6 @@ def run(app: Celery, stop: threading.Event) -> None:
         except (*NOT_TAKEN, Error, DeadlineExceeded) as error:
             log.warning("waiting for the broker or the database", error=repr(error))
             close_old_connections()
-            app.pool.force_close_all(close_pool=False)  # type: ignore[attr-defined]
             wait = DOWN
         stop.wait(wait)
 

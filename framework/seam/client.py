@@ -9,12 +9,13 @@
     def list_products(*, first: int = 50, after: str = "", search: str = "") -> Page[Product]: ...
 
 `method` says how arguments and results travel. A function that the contract does not call free of side effects
-refuses to be called inside of a transaction; one with an `actor` is called on that actor's behalf.
+refuses to be called inside of a transaction. One with an `actor` is called on that actor's behalf; one declared
+`as_service`, on behalf of the calling service, whoever the work under way is for.
 """
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial, wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,7 +23,7 @@ import grpc
 from google.protobuf.descriptor import FileDescriptor
 
 from framework import context
-from framework.actor import NOBODY, Actor
+from framework.actor import NOBODY, SYSTEM, Actor
 from framework.errors import DomainError, InvalidArgument
 from framework.pages import Keyset, Page
 from framework.seam import remote
@@ -45,7 +46,7 @@ class Client:
         self._stub = stub
 
     def __call__(
-        self, name: str, *, keyset: Callable[..., Keyset] | None = None
+        self, name: str, *, keyset: Callable[..., Keyset] | None = None, as_service: bool = False
     ) -> Callable[[Callable[P, R]], Callable[P, R]]:
         """The function that calls this method. Raises ContractError when its signature does not fit the method.
 
@@ -57,7 +58,7 @@ class Client:
             method = Method(function, self._contract, self._stub.__name__.removesuffix("Stub"), name)
             if method.is_page != (keyset is not None):
                 raise ContractError(f"{function.__name__}: keyset= is for functions that return a Page, and for all.")
-            send: Callable[..., Any] = partial(self._send, method)
+            send: Callable[..., Any] = partial(self._send, method, as_service)
             if keyset is not None:
                 send = _keyed(send, inspect.signature(function), keyset)
             call: Callable[..., Any] = partial(_in_parts, send) if method.is_batch else send
@@ -73,10 +74,10 @@ class Client:
 
         return declare
 
-    def _send(self, method: Method, *args: Any, **kwargs: Any) -> Any:
+    def _send(self, method: Method, as_service: bool, *args: Any, **kwargs: Any) -> Any:
         with _named_as_here(method.paths):
             request = method.request(*args, **kwargs)
-            with _acting(args[0] if args else kwargs["actor"]) if method.for_actor else nullcontext():
+            with context.acting_as(SYSTEM if as_service else _actor(method, args, kwargs)):
                 response = getattr(remote.stub(self._domain, self._contract, self._stub), method.name)(request)
         return method.result(response)
 
@@ -101,9 +102,12 @@ def _in_parts(send: Callable[[Any], dict[Any, Any]], identifiers: Any) -> dict[A
     return {key: value for part in parts for key, value in send(part).items()}
 
 
-def _acting(actor: Actor) -> AbstractContextManager[None]:
+def _actor(method: Method, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Actor:
     """NOBODY is passed on as a visitor; else the client package would take it for the calling service itself."""
-    return context.acting_as(_VISITOR if actor == NOBODY else actor)
+    if not method.for_actor:
+        return context.actor()
+    actor: Actor = args[0] if args else kwargs["actor"]
+    return _VISITOR if actor == NOBODY else actor
 
 
 @contextmanager

@@ -19,9 +19,10 @@ from unittest.mock import patch
 
 import grpc
 
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.auth import Authenticator
 from framework.grpc.channel import Channel
 from framework.grpc.interceptors import Chain
+from framework.grpc.tokens import parse_tokens
 from framework.pages import Page
 from framework.seam import remote
 from framework.testing.grpc import serving_in_transaction
@@ -56,7 +57,7 @@ def via(package: str, way: str) -> Iterator[Functions]:
         yield Functions(import_module(f"{package}.public"))
         return
     register = import_module(f"{package}.rpc").register
-    chain = Chain(Authenticator(parse_tokens(f"{CALLER}:{TOKEN}")), default_deadline=30)
+    chain = Chain(Authenticator(parse_tokens(f"{CALLER}:{TOKEN}:*+assert.staff+assert.unchecked")), default_deadline=30)
     with (
         serving_in_transaction(register, chain) as address,
         _channel(package.rpartition(".")[2], f"grpc://{address}"),

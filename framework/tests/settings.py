@@ -115,7 +115,7 @@ CELERY_BROKER_URL = os.environ.get("BROKER_URL") or REDIS_URL
 CELERY_TIMEZONE = "UTC"
 WORKER_PROCESSES = 2
 
-GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "framework.grpc.services.register"}
+GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "framework.grpc.service.register"}
 GRPC_TOKENS = os.environ.get("GRPC_TOKENS", "")
 GRPC_THREADS = GRPC_STREAMS = 4
 GRPC_MAX_CALLS = 100

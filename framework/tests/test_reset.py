@@ -50,7 +50,6 @@ def test_without_a_yes_nothing_is_deleted(settings, dropped, monkeypatch, answer
 
 def test_what_was_written_is_gone_and_the_demo_data_is_there(settings, tmp_path):
     environ = os.environ | {"DATA_DIR": str(tmp_path), "DATABASE_URL": "", "DEBUG": "1"}
-    environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
     done = subprocess.run(
         [sys.executable, "-c", TWICE], cwd=settings.BASE_DIR, env=environ, capture_output=True, text=True, check=False
     )

@@ -53,7 +53,7 @@ def variants(type_: Any) -> Iterator[Any]:
 
 
 def fields_with_arguments() -> dict[str, tuple[GraphQLObjectType, str, GraphQLField]]:
-    roots = (SCHEMA.query_type, SCHEMA.mutation_type)
+    roots = filter(None, (SCHEMA.query_type, SCHEMA.mutation_type))
     return {
         f"{root.name}.{name}": (root, name, field)
         for root in roots

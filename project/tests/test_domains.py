@@ -35,7 +35,7 @@ ours = [model for model in admin.site._registry if model.__module__.startswith((
 print(sorted(model._meta.label for model in ours))
 import grpc
 from concurrent.futures import ThreadPoolExecutor
-from framework.grpc import services as rpc
+from framework.grpc import service as rpc
 print(rpc.register(grpc.server(ThreadPoolExecutor(1))))
 """
 

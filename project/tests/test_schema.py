@@ -15,7 +15,7 @@ from graphql import (
 )
 from graphql.type import get_nullable_type
 
-from apps.accounts.tests.factories import StaffFactory, UserFactory
+from apps.accounts.tests.factories import LimitedStaffFactory, StaffFactory, UserFactory
 from framework import discovery
 from project.schema import schema
 
@@ -34,7 +34,7 @@ ALLOWED = joined("ALLOWED")  # who may use each operation
 OPERATIONS = joined("OPERATIONS")  # reaches its rule with any database; what it answers after that does not matter
 LISTS = joined("LISTS")  # fills a list with so many rows, for a user
 UNPAGED = set().union(*(getattr(module, "UNPAGED", ()) for module in DOMAINS))  # bounded by a rule of the domain
-ROLES = {"visitor": lambda: None, "customer": UserFactory, "staff": StaffFactory}
+ROLES = {"visitor": lambda: None, "customer": UserFactory, "new staff": LimitedStaffFactory, "staff": StaffFactory}
 
 
 def own_types() -> Iterator[GraphQLObjectType]:

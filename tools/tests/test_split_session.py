@@ -180,7 +180,7 @@ def installed(request, db, tmp_path):
         "REDIS_URL": f"{REDIS}/9",
         "DOMAINS": ",".join(move.stays),
         move.url_variable: f"grpc://127.0.0.1:{ports['service']}",
-        "GRPC_TOKENS": f"{moved}:{TOKEN}",
+        "GRPC_TOKENS": f"{moved}:{TOKEN}:{split.scopes(*move.callees)}" if move.callees else "",
         "PORT": str(ports["web"]),
     }
     service = base | {
@@ -189,7 +189,7 @@ def installed(request, db, tmp_path):
         "REDIS_URL": f"{REDIS}/10",
         "DOMAINS": moved,
         "SHARD_ID": "1",
-        "GRPC_TOKENS": f"monolith:{TOKEN}",
+        "GRPC_TOKENS": f"monolith:{TOKEN}:{split.scopes(moved, users_elsewhere=True)}",
         **{f"{callee.upper()}_URL": f"grpc://127.0.0.1:{ports['monolith']}" for callee in move.callees},
     }
     with ExitStack() as stack:

@@ -12,7 +12,7 @@ import pytest
 
 from framework import discovery
 from framework.grpc import server as grpc_server
-from framework.grpc import services as rpc
+from framework.grpc import service as rpc
 from framework.testing.grpc import serving
 from tools import wheel
 
@@ -169,7 +169,7 @@ print(one._places[""].url, two._places[""].url)
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
 def test_a_fresh_environment_calls_a_live_server(version, tmp_path, settings):
     python = install(interpreter(version), tmp_path / "environment", wheel.build(tmp_path))
-    settings.GRPC_TOKENS = f"shop:{TOKEN}"
+    settings.GRPC_TOKENS = f"shop:{TOKEN}:*+assert.staff+assert.unchecked"
 
     with serving(rpc.register, grpc_server.chain()) as address:
         environment = {"BACKEND_URL": f"grpc://{address}", "BACKEND_TOKEN": TOKEN}

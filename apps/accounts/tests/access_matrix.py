@@ -1,6 +1,6 @@
 """Who may use each GraphQL operation of this domain, for project/tests/test_schema.py."""
 
-EVERYBODY = {"visitor", "customer", "staff"}
+EVERYBODY = {"visitor", "customer", "new staff", "staff"}
 ALLOWED = {
     "Query.csrfToken": EVERYBODY,
     "Query.me": EVERYBODY,

@@ -2,7 +2,7 @@
 
 from apps.catalog.tests.factories import ProductFactory
 
-EVERYBODY = {"visitor", "customer", "staff"}
+EVERYBODY = {"visitor", "customer", "new staff", "staff"}
 ALLOWED = {
     "Query.product": EVERYBODY,
     "Query.products": EVERYBODY,

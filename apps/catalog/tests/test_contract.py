@@ -28,7 +28,8 @@ from framework.testing.seam import CALLER, WAYS, via
 pytestmark = pytest.mark.django_db
 
 CUSTOMER = Actor(user_id=7)
-STAFF = Actor(user_id=8, is_staff=True)
+RIGHTS = frozenset({"catalog.add_product", "catalog.change_product"})
+STAFF = Actor(user_id=8, is_staff=True, permissions=RIGHTS)
 DRAFT = ProductDraft("OAK-1", "Oak Chair", Decimal("19.90"), "Made of oak.", "EUR", 3)
 CHOSEN = "Some values cannot be accepted."
 

@@ -6,13 +6,14 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from google.type.money_pb2 import Money
 
 from apps.catalog import models, repository, rpc
-from apps.catalog.entities import Product, ProductChanges
+from apps.catalog.entities import Line, Product, ProductChanges, ReservationStatus
 from apps.catalog.tests.factories import CREATED, ProductFactory
 from framework.actor import Actor
 from framework.grpc import assertion
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.auth import Authenticator
 from framework.grpc.errors import from_call
 from framework.grpc.interceptors import Chain
+from framework.grpc.tokens import parse_tokens
 from framework.seam.codec import codec
 from framework.testing.grpc import connected
 from protos.catalog.v1 import catalog_pb2 as pb
@@ -59,7 +60,7 @@ class Client:
 
 @pytest.fixture
 def call():
-    chain = Chain(Authenticator(parse_tokens(f"shop:{TOKEN}")), default_deadline=30)
+    chain = Chain(Authenticator(parse_tokens(f"shop:{TOKEN}:*+assert.staff+assert.unchecked")), default_deadline=30)
     with connected(rpc.register, chain) as channel:
         yield Client(channel)
 
@@ -91,8 +92,18 @@ def test_a_service_that_acts_for_a_customer_or_a_visitor_changes_nothing(call, m
     assert not models.Product.objects.exists()
 
 
-def test_a_service_that_acts_for_staff_changes_products(call):
-    call("CreateProduct", CHANGES["CreateProduct"], acting(Actor(user_id=8, is_staff=True), "CreateProduct"))
+STAFF = Actor(user_id=8, is_staff=True, permissions=frozenset({"catalog.add_product"}))
+
+
+def test_staff_without_the_permission_change_nothing(call):
+    acting_for = acting(STAFF._replace(permissions=frozenset()), "CreateProduct")
+
+    assert call.refusal("CreateProduct", CHANGES["CreateProduct"], acting_for)[0] == "PERMISSION_DENIED"
+    assert not models.Product.objects.exists()
+
+
+def test_a_service_that_acts_for_staff_with_the_permission_changes_products(call):
+    call("CreateProduct", CHANGES["CreateProduct"], acting(STAFF, "CreateProduct"))
 
     assert models.Product.objects.get().sku == "A-1"
 
@@ -362,3 +373,21 @@ def test_a_product_is_archived(call):
 
     assert (product.is_active, product.version) == (False, 2)
     assert call("ListProducts", pb.ListProductsRequest()).products == []
+
+
+@pytest.mark.parametrize("method", ["Reserve", "Commit", "Release"])
+@pytest.mark.parametrize(
+    ("actor", "code"), [(Actor(user_id=7), "PERMISSION_DENIED"), (Actor(for_visitor=True), "UNAUTHENTICATED")]
+)
+def test_no_stock_moves_on_behalf_of_a_customer_or_a_visitor(call, method, actor, code):
+    row = ProductFactory(stock=10)
+    request = getattr(pb, f"{method}Request")(key="order-1")
+    if method == "Reserve":
+        request.lines.add(product_id=row.id, quantity=3)
+    else:
+        repository.add_reservation("order-1", ReservationStatus.HELD, (Line(row.id, 3),), CREATED)
+    before = repository.find_reservation("order-1")
+
+    assert call.refusal(method, request, acting(actor, method)) == (code, code, {})
+    assert models.Product.objects.get(pk=row.id).stock == 10
+    assert repository.find_reservation("order-1") == before

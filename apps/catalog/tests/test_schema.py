@@ -241,7 +241,7 @@ def test_null_is_refused_where_a_value_must_be(staff):
 
     refused = staff.error(UPDATE, id=str(product.id), version=1, input={"name": None, "stock": 1})
 
-    assert (refused["code"], refused["fields"]) == ("BAD_USER_INPUT", {"name": "This field cannot be null."})
+    assert (refused["code"], refused["fields"]) == ("BAD_USER_INPUT", {"name": "must not be null"})
     assert repository.get_product(product.id) == product
 
 

@@ -11,7 +11,8 @@ from framework.errors import PermissionDenied, Unauthenticated
 pytestmark = pytest.mark.django_db
 
 CUSTOMER = Actor(user_id=7)
-STAFF = Actor(user_id=8, is_staff=True)
+RIGHTS = frozenset({"catalog.add_product", "catalog.change_product"})
+STAFF = Actor(user_id=8, is_staff=True, permissions=RIGHTS)
 SERVICE_FOR_CUSTOMER = Actor(user_id=7, service="shop")
 SERVICE_FOR_VISITOR = Actor(service="shop", for_visitor=True)
 DRAFT = ProductDraft("OAK-1", "Oak Chair", Decimal("19.90"))
@@ -24,9 +25,10 @@ DRAFT = ProductDraft("OAK-1", "Oak Chair", Decimal("19.90"))
         (CUSTOMER, PermissionDenied),
         (SERVICE_FOR_CUSTOMER, PermissionDenied),
         (SERVICE_FOR_VISITOR, Unauthenticated),
+        (STAFF._replace(permissions=frozenset()), PermissionDenied),
     ],
 )
-def test_who_is_not_staff_changes_nothing(actor, error):
+def test_who_lacks_the_permissions_changes_nothing(actor, error):
     product = repository.get_product(ProductFactory().id)
 
     with pytest.raises(error):
@@ -39,7 +41,7 @@ def test_who_is_not_staff_changes_nothing(actor, error):
     assert repository.list_products().items == [product]
 
 
-@pytest.mark.parametrize("actor", [STAFF, SYSTEM, Actor(user_id=8, is_staff=True, service="shop")])
+@pytest.mark.parametrize("actor", [STAFF, SYSTEM, STAFF._replace(service="shop")])
 def test_staff_and_services_of_their_own_change_products(actor):
     product = services.create_product(actor, DRAFT)
     changed = services.update_product(actor, product.id, 1, ProductChanges(stock=5))

@@ -2,7 +2,7 @@
 
 from apps.orders.tests.factories import OrderFactory
 
-USERS = {"customer", "staff"}
+USERS = {"customer", "new staff", "staff"}
 ALLOWED = {
     "Query.order": USERS,
     "Query.myOrders": USERS,

@@ -8,7 +8,7 @@ import pytest
 from apps.accounts.tests.factories import StaffFactory, UserFactory
 from apps.catalog import public as catalog
 from apps.orders import models
-from framework.actor import SYSTEM, Actor
+from framework.actor import SYSTEM, Actor, of_user
 
 
 class Stock:
@@ -89,7 +89,7 @@ def other():
 
 @pytest.fixture
 def clerk():
-    return Actor(user_id=StaffFactory().id, is_staff=True)
+    return of_user(StaffFactory())
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ def other():
 
 @pytest.fixture
 def clerk():
-    return Actor(user_id=3, is_staff=True)
+    return Actor(user_id=3, is_staff=True, permissions=frozenset({"orders.change_order"}))
 
 
 def test_an_order_that_waited_is_completed(fake, stock, customer, catalog_fails):

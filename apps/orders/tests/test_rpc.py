@@ -9,9 +9,10 @@ from apps.orders.entities import Line, Order, OrderLine, OrderStatus
 from apps.orders.tests.factories import OrderFactory
 from framework.actor import Actor
 from framework.grpc import assertion
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.auth import Authenticator
 from framework.grpc.errors import from_call
 from framework.grpc.interceptors import Chain
+from framework.grpc.tokens import parse_tokens
 from framework.seam.codec import codec
 from framework.testing.grpc import connected
 from protos.orders.v1 import orders_pb2 as pb
@@ -51,7 +52,7 @@ class Client:
 
 @pytest.fixture
 def call():
-    chain = Chain(Authenticator(parse_tokens(f"shop:{TOKEN}")), default_deadline=30)
+    chain = Chain(Authenticator(parse_tokens(f"shop:{TOKEN}:*+assert.staff+assert.unchecked")), default_deadline=30)
     with connected(rpc.register, chain) as channel:
         yield Client(channel)
 
@@ -166,6 +167,15 @@ def test_lines_of_many_orders_in_one_query(call, django_assert_num_queries):
     assert found == repository.get_lines([*ids, 5])
 
 
+def test_lines_are_for_services_on_their_own_behalf_and_staff(call, order, customer, clerk):
+    for actor in (ITSELF, clerk):
+        (lines,) = call("BatchGetLines", actor, order_ids=[order.id]).orders
+        assert lines.order_id == order.id
+
+    assert call.refusal("BatchGetLines", customer, order_ids=[order.id]) == DENIED
+    assert call.refusal("BatchGetLines", Actor(for_visitor=True), order_ids=[order.id]) == LOG_IN
+
+
 @pytest.mark.parametrize(
     ("method", "given", "fields"),
     [
@@ -176,8 +186,8 @@ def test_lines_of_many_orders_in_one_query(call, django_assert_num_queries):
         ("PlaceOrder", {"key": "k"}, {"lines": "must be 1 to 100, each product once"}),
     ],
 )
-def test_a_bad_request_is_refused_field_by_field(call, customer, method, given, fields):
-    assert call.refusal(method, customer, **given)[2] == fields
+def test_a_bad_request_is_refused_field_by_field(call, clerk, method, given, fields):
+    assert call.refusal(method, clerk, **given)[2] == fields
     assert not models.Order.objects.exists()
 
 

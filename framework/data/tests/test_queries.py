@@ -12,7 +12,7 @@ from framework.queue.models import QueuedTask
 pytestmark = pytest.mark.django_db
 
 QUEUED = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-COLUMNS = ("id", "task_id", "starts", "queued_at", "parked_at")
+COLUMNS = ("id", "task_id", "starts", "queued_at", "failed_at")
 BY_IDS = CompiledQuery(lambda ids: QueuedTask.objects.filter(pk__any_of=ids).order_by("id").values_list(*COLUMNS))
 BY_NAMES = CompiledQuery(lambda names: QueuedTask.objects.filter(task_id__any_of=names).values_list("task_id"))
 LATER = CompiledQuery(
@@ -26,7 +26,7 @@ def queued(name="a", **values):
 
 
 def test_a_compiled_query_gives_what_django_gives():
-    ids = [queued("a").id, queued("b", starts=2, parked_at=QUEUED).id]
+    ids = [queued("a").id, queued("b", starts=2, failed_at=QUEUED).id]
 
     expected = list(QueuedTask.objects.filter(pk__in=ids).order_by("id").values_list(*COLUMNS))
     assert BY_IDS.run(ids) == expected

@@ -4,9 +4,10 @@ import grpc
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from framework.actor import allow, anyone, authenticated, service, staff
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.auth import Authenticator
 from framework.grpc.interceptors import Chain
 from framework.grpc.service import Service
+from framework.grpc.tokens import parse_tokens
 
 TOKEN = "a-token-of-the-shop"
 OLD_TOKEN = "the-token-before-that"
@@ -99,7 +100,7 @@ class Stub:
 
 
 def chain(*, deadline=30.0, mutual_tls=False):
-    tokens = parse_tokens(f"shop:{TOKEN},shop:{OLD_TOKEN}")
+    tokens = parse_tokens(f"shop:{TOKEN}:*+assert.staff+assert.unchecked,shop:{OLD_TOKEN}")
     return Chain(Authenticator(tokens, mutual_tls=mutual_tls), deadline)
 
 

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from framework import context, discovery
 from framework.grpc import interceptors
 from framework.grpc import server as grpc_server
-from framework.grpc import services as rpc
+from framework.grpc import service as rpc
 from framework.grpc.tests import probe
 from framework.management.commands.grpcrunserver import full_address
 from framework.observe import health as stores
@@ -422,6 +422,13 @@ def children_of(process):
     return [int(pid) for pid in pids if is_worker(pid)]
 
 
+def answers(channel):
+    try:
+        return health(channel, timeout=20) == SERVING
+    except grpc.RpcError:  # the channel was connected to the process that died
+        return False
+
+
 def test_a_process_that_dies_is_replaced(run):
     process, channel = run("--processes", "2")
     wait_until(lambda: health(channel, timeout=20) == SERVING)
@@ -430,7 +437,7 @@ def test_a_process_that_dies_is_replaced(run):
     os.kill(before[0], signal.SIGKILL)
 
     wait_until(lambda: len(children_of(process)) == 2 and children_of(process) != before)
-    wait_until(lambda: health(channel, timeout=20) == SERVING)
+    wait_until(lambda: answers(channel))
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert children_of(process) == []

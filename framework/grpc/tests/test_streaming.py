@@ -6,9 +6,10 @@ import time
 import grpc
 import pytest
 
-from framework.grpc.auth import Authenticator, parse_tokens
+from framework.grpc.auth import Authenticator
 from framework.grpc.interceptors import Chain
 from framework.grpc.tests import probe
+from framework.grpc.tokens import parse_tokens
 from framework.testing.grpc import serving
 
 BLOCK = probe.Text(text="x" * 65536)

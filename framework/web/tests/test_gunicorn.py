@@ -27,8 +27,8 @@ PROGRAM = (
 
 
 def configured(tmp_path, **variables):
-    environ = {"PATH": os.environ["PATH"], "DEBUG": "1", "DATA_DIR": str(tmp_path), **variables}
-    environ["DJANGO_SETTINGS_MODULE"] = "project.settings"
+    kept = {name: os.environ[name] for name in ("PATH", "REDIS_URL", "DJANGO_SETTINGS_MODULE")}
+    environ = kept | {"DATA_DIR": str(tmp_path)} | variables
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environ, capture_output=True, text=True, check=True)
     return dict(zip(NAMES, json.loads(done.stdout), strict=True))
 

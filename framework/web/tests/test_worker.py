@@ -62,8 +62,7 @@ def server(folder):
     (folder / "slow.py").write_text(SLOW)
     words = ["--worker-class", "slow.Worker", "--threads", "1", "--worker-connections", "100", "--no-control-socket"]
     command = [sys.executable, "-m", "gunicorn", *words, "--bind", f"127.0.0.1:{port}", "held_app:application"]
-    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "project.settings"}
-    environ["PYTHONPATH"] = os.pathsep.join((str(folder), os.getcwd()))
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join((str(folder), os.getcwd()))}
     process = subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL)
     wait_for_port(port)
     yield port

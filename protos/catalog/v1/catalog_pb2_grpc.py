@@ -159,7 +159,7 @@ class CatalogServiceServicer:
     def Reserve(self, request, context):
         """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
         again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
-        used for other lines.
+        used for other lines. Reserve, Commit and Release: services on their own behalf and staff only.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -55,7 +55,7 @@ class CatalogServiceStub:
     Reserve: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ReserveRequest, _catalog_pb2.ReserveResponse]
     """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
     again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
-    used for other lines.
+    used for other lines. Reserve, Commit and Release: services on their own behalf and staff only.
     """
     Commit: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CommitRequest, _catalog_pb2.CommitResponse]
     """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile."""
@@ -89,7 +89,7 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     Reserve: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ReserveRequest, _catalog_pb2.ReserveResponse]  # type: ignore[assignment]
     """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
     again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
-    used for other lines.
+    used for other lines. Reserve, Commit and Release: services on their own behalf and staff only.
     """
     Commit: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CommitRequest, _catalog_pb2.CommitResponse]  # type: ignore[assignment]
     """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile."""
@@ -174,7 +174,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_catalog_pb2.ReserveResponse, _abc.Awaitable[_catalog_pb2.ReserveResponse]]:
         """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
         again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
-        used for other lines.
+        used for other lines. Reserve, Commit and Release: services on their own behalf and staff only.
         """
 
     @_abc_1.abstractmethod

@@ -106,7 +106,7 @@ class OrderServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BatchGetLines(self, request, context):
-        """The lines of many orders at once; for services that have the orders already.
+        """The lines of many orders at once; for services on their own behalf that have the orders already, and staff.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -47,7 +47,7 @@ class OrderServiceStub:
     CountOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CountOrdersRequest, _orders_pb2.CountOrdersResponse]
     """How many orders ListOrders goes through."""
     BatchGetLines: _grpc.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]
-    """The lines of many orders at once; for services that have the orders already."""
+    """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """FAILED_PRECONDITION when the order was rejected."""
 
@@ -70,7 +70,7 @@ class OrderServiceAsyncStub(OrderServiceStub):
     CountOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.CountOrdersRequest, _orders_pb2.CountOrdersResponse]  # type: ignore[assignment]
     """How many orders ListOrders goes through."""
     BatchGetLines: _aio.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]  # type: ignore[assignment]
-    """The lines of many orders at once; for services that have the orders already."""
+    """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """FAILED_PRECONDITION when the order was rejected."""
 
@@ -120,7 +120,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.BatchGetLinesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.BatchGetLinesResponse, _abc.Awaitable[_orders_pb2.BatchGetLinesResponse]]:
-        """The lines of many orders at once; for services that have the orders already."""
+        """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
 
     @_abc_1.abstractmethod
     def CancelOrder(

@@ -11,6 +11,7 @@ from django.db import DatabaseError
 from framework import discovery
 from framework.grpc.channel import DEFAULT_DEADLINE
 from framework.grpc.contract import idempotent_methods
+from framework.grpc.tokens import ASSERT_STAFF, ASSERT_UNCHECKED
 from tools import domain as read
 
 PORT = 50051
@@ -112,7 +113,7 @@ def service_variables(move: Move) -> dict[str, str]:
         "DATABASE_URL": "postgres://...  # a database of its own",
         "REDIS_URL": "redis://...  # its own, or another number: the queues have one name",
         "SHARD_ID": f"{settings.SHARD_ID + 1}  # any other than the monolith's, so that ids tell where they were made",
-        "GRPC_TOKENS": f"monolith:${move.token_variable}",
+        "GRPC_TOKENS": f"monolith:${move.token_variable}:{scopes(move.domain, users_elsewhere=True)}",
         **urls,
         **({"GRPC_CALL_TOKEN": f"${move.token_variable}"} if urls else {}),
     }
@@ -124,8 +125,17 @@ def monolith_variables(move: Move) -> dict[str, str]:
         "DOMAINS": ",".join(move.stays) or discovery.ALWAYS,
         move.url_variable: f"grpc://{move.domain.upper()}:{PORT}  # grpcs:// with TLS",
         "GRPC_CALL_TOKEN": f"${move.token_variable}",
-        **({"GRPC_TOKENS": f"...,{move.domain}:${move.token_variable}"} if move.callees else {}),
+        **({"GRPC_TOKENS": f"...,{_own_token(move)}"} if move.callees else {}),
     }
+
+
+def scopes(*domains: str, users_elsewhere: bool = False) -> str:
+    """What the other side's token may do: call the domains, for users whom the callee has or takes on trust."""
+    return "+".join((*domains, ASSERT_STAFF, *((ASSERT_UNCHECKED,) if users_elsewhere else ())))
+
+
+def _own_token(move: Move) -> str:
+    return f"{move.domain}:${move.token_variable}:{scopes(*move.callees)}"
 
 
 def _what_moves(move: Move) -> Iterator[str]:
