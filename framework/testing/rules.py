@@ -63,7 +63,8 @@ def _batch_problem(name: str, found: dict[str, Function]) -> Iterable[str]:
     parameters = list(inspect.signature(found[name]).parameters)
     if not name.startswith("get_") or len(parameters) != 1 or not parameters[0].endswith("_id"):
         return ()
-    batch = found.get(f"{name}s")
+    plurals = (f"{name}s", f"{name}es", f"{name[:-1]}ies")
+    batch = next((found[plural] for plural in plurals if plural in found), None)
     thing: Any = get_type_hints(found[name])["return"]
     if batch and get_type_hints(batch) == {f"{parameters[0]}s": Sequence[int], "return": dict[int, thing]}:
         return ()

@@ -1,0 +1,111 @@
+"""`manage.py new domain billing.Invoice number:str! ...`: makes a domain, or takes the last one back."""
+
+import difflib
+from typing import Any
+
+from django.apps import apps
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from project.env import Env
+from tools.new import generate, render
+from tools.new.journal import Changed, Journal
+from tools.new.model import DOORS, Model
+from tools.new.names import NameRefused
+from tools.new.spec import SpecRefused, parse
+
+
+class Command(BaseCommand):
+    help = "Makes a whole domain, green at once: ./run new domain billing.Invoice number:str! total:money"
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("what", nargs="?", choices=("domain",))
+        parser.add_argument("target", nargs="?", metavar="domain.Model", help="as in billing.Invoice")
+        parser.add_argument(
+            "fields",
+            nargs="*",
+            metavar="name:type",
+            help="! is unique, ? nullable, =... the default: docs/add-a-domain.md",
+        )
+        parser.add_argument("--doors", default="", help=f"only these, of {','.join(DOORS)}")
+        parser.add_argument("--dry-run", action="store_true", help="show what would be written, and write nothing")
+        parser.add_argument("--undo", action="store_true", help="take the last generation back")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["undo"]:
+            self._undo()
+            return
+        if not options["target"]:
+            raise CommandError("Say what to make, as in: new domain billing.Invoice number:str! total:money")
+        try:
+            model = parse(options["target"], options["fields"], models=_models(), doors=options["doors"])
+            _check_free(model)
+            self._show(model) if options["dry_run"] else self._write(model)
+        except (SpecRefused, NameRefused) as error:
+            raise CommandError(str(error)) from None
+
+    def _write(self, model: Model) -> None:
+        try:
+            made = generate.write(settings.BASE_DIR, model, _journal())
+        except RuntimeError as error:
+            raise CommandError(f"Nothing was kept, as a step failed. {error}") from None
+        for path in made:
+            self.stdout.write(f"new      {path}")
+        for path in generate.SHARED:
+            self.stdout.write(f"changed  {path}")
+        self.stdout.write(self.style.SUCCESS(f"Next: ./run test apps/{model.domain}, or ./run new --undo"))
+
+    def _show(self, model: Model) -> None:
+        for path, text in render.files(model).items():
+            self.stdout.write(f"new      {path} ({text.count(chr(10))} lines)")
+        old = (settings.BASE_DIR / "project" / "env.py").read_text()
+        new = generate.with_domain(old, model.domain)
+        lines = difflib.unified_diff(
+            old.splitlines(), new.splitlines(), "project/env.py", "project/env.py", lineterm=""
+        )
+        self.stdout.write("\n".join(lines))
+        self.stdout.write(
+            "And what is made from these: generated contracts, a migration, settings docs, schema.graphql."
+        )
+
+    def _undo(self) -> None:
+        try:
+            name = _journal().pop()
+        except Changed as error:
+            lines = "\n".join(f"  {path}" for path in error.paths)
+            raise CommandError(f"Changed since it was generated, so nothing is undone:\n{lines}") from None
+        if name is None:
+            raise CommandError("There is no generation to undo.")
+        self.stdout.write(self.style.SUCCESS(f"{name} was taken back."))
+
+
+def _journal() -> Journal:
+    return Journal(settings.BASE_DIR, settings.BASE_DIR / "var" / "new.json")
+
+
+def _models() -> list[str]:
+    """The models that a reference can name: those whose domain can be asked for them."""
+    return [model._meta.label for label in settings.DOMAINS for model in apps.get_app_config(label).get_models()]
+
+
+def _check_free(model: Model) -> None:
+    """Raises SpecRefused for names that are taken."""
+    labels = {config.label for config in apps.get_app_configs()} | set(Env.model_fields["domains"].default)
+    if model.domain in labels or (settings.BASE_DIR / "apps" / model.domain).exists():
+        raise SpecRefused(f"There is {model.domain!r} already: choose another name for the domain.")
+    if "graphql" in model.doors:
+        _check_schema(model)
+
+
+def _check_schema(model: Model) -> None:
+    from project.schema import schema
+
+    types = schema.graphql_schema.type_map
+    own = [model.name, f"{model.name}Connection", f"Create{model.name}", *(field.enum for field in model.enums)]
+    if taken := [name for name in own if name in types]:
+        raise SpecRefused(f"GraphQL has a type {taken[0]!r} already: choose another name for the model.")
+    query = schema.graphql_schema.query_type
+    roots = query.fields if query else {}
+    if taken := [name for name in (render.graphql(model.one), render.graphql(model.many)) if name in roots]:
+        raise SpecRefused(f"GraphQL has a field {taken[0]!r} already: choose another name for the model.")
