@@ -12,6 +12,7 @@ from django.core.management import get_commands
 ROOT = settings.BASE_DIR
 PAGES = {str(path.relative_to(ROOT)): path.read_text() for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]}
 RUN = (ROOT / "run").read_text()
+MADE = "billing"  # the domain that the pages' reader makes
 TOPS = r"(?:apps|framework|project|tools|protos|deploy|benchmarks|clients|docs|requirements|\.ci|\.github)/"
 
 Found = list[tuple[str, str]]
@@ -39,7 +40,7 @@ def test_links_lead_somewhere(page: str, link: str):
 
 @pytest.mark.parametrize(("page", "path"), found(rf"(?<![\w/.<-])({TOPS}[\w/.*-]*[\w/*])(?![<>{{])"))
 def test_paths_exist(page: str, path: str):
-    assert any(ROOT.glob(path.rstrip("/")))
+    assert MADE in path or any(ROOT.glob(path.rstrip("/")))
 
 
 @pytest.mark.parametrize(("page", "command"), found(r"(?:manage\.py|\./run manage) ([a-z_]+)"))
