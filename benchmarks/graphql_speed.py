@@ -126,7 +126,7 @@ class Bench:
                 port = free_port()
                 environment = self.environment_of(name, port)
                 wsgi = environment["BENCH_WSGI"]
-                command = [variant.python, "-m", "gunicorn", "-c", "python:framework.web.gunicorn", wsgi]
+                command = [variant.python, "-m", "gunicorn", "-c", "python:project.gunicorn", wsgi]
                 log = self.folder / f"{name.replace(' ', '-')}.log"
                 self.servers[name] = Server(name, command, environment, port, log)
         return list(self.servers.values())

@@ -41,7 +41,7 @@ export async function startServer(t, variables) {
   const options = { cwd: ROOT, env: { ...process.env, ...place, ...variables } }
   await promisify(execFile)(python, ["manage.py", "migrate", "--verbosity=0"], options)
   await promisify(execFile)(python, ["manage.py", "seed"], options)
-  const words = ["-m", "gunicorn", "-c", "python:framework.web.gunicorn", "project.wsgi"]
+  const words = ["-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi"]
   server = spawn(python, words, { ...options, stdio: "ignore" })
   const url = `http://127.0.0.1:${port}/graphql`
   await answers(url, server)

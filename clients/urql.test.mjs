@@ -8,7 +8,7 @@ import { GRAPHQL_URL } from "./server.mjs"
 
 const PRODUCTS = gql`
   query Products($after: String) {
-    products(first: 3, after: $after, search: "a") {
+    products(first: 3, after: $after) {
       edges { node { id name } }
       pageInfo { endCursor }
     }

@@ -8,7 +8,7 @@ role=${1:-}
 export ALIVE_FILE="/tmp/alive-$role"
 
 case "$role" in
-    web) exec gunicorn -c python:framework.web.gunicorn project.wsgi "$@" ;;
+    web) exec gunicorn -c python:project.gunicorn project.wsgi "$@" ;;
     grpc) exec python manage.py grpcrunserver "$@" ;;
     worker)
         # SIGTERM begins Celery's soft shutdown: tasks get WORKER_GRACE seconds, then go back to the broker.

@@ -35,7 +35,7 @@ class Query(graphene.ObjectType):
         required=True,
         description="What is sold.",
         first=graphene.Int(default_value=20, required=True),
-        after=graphene.String(default_value="", required=True),
+        after=graphene.String(),
         search=graphene.String(
             default_value="",
             required=True,
@@ -51,9 +51,9 @@ class Query(graphene.ObjectType):
     @allow(anyone)
     @cost(search=2_500)
     def resolve_products(
-        root: Any, info: Info, first: int, after: str, search: str, order_by: public.ProductOrder
+        root: Any, info: Info, first: int, search: str, order_by: public.ProductOrder, after: str | None = None
     ) -> Connection:
-        page = public.list_products(first=first, after=after, search=search, order_by=order_by)
+        page = public.list_products(first=first, after=after or "", search=search, order_by=order_by)
         return Connection(page, has_previous_page=bool(after), count=lambda: public.count_products(search=search))
 
 

@@ -58,7 +58,7 @@ class Query(graphene.ObjectType):
         required=True,
         description="The newest first.",
         first=graphene.Int(default_value=20, required=True),
-        after=graphene.String(default_value="", required=True),
+        after=graphene.String(),
     )
 
     @allow(authenticated)
@@ -66,9 +66,9 @@ class Query(graphene.ObjectType):
         return public.get_order(info.context.actor, ids.parse(id))
 
     @allow(authenticated)
-    def resolve_my_orders(root: Any, info: Info, first: int, after: str) -> Connection:
+    def resolve_my_orders(root: Any, info: Info, first: int, after: str | None = None) -> Connection:
         actor = info.context.actor
-        page = public.list_orders(actor, first=first, after=after)
+        page = public.list_orders(actor, first=first, after=after or "")
         return Connection(page, has_previous_page=bool(after), count=lambda: public.count_orders(actor))
 
 

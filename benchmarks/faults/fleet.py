@@ -50,5 +50,5 @@ class Fleet:
         port = self.ports[name] = free_port()
         serving = environment | SERVING | {"PORT": str(port), "GRPC_PORT": str(port)}
         if role == "web":
-            return world.start(name, serving, "-m", "gunicorn", "-c", "python:framework.web.gunicorn", "project.wsgi")
+            return world.start(name, serving, "-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi")
         return world.start(name, serving, "manage.py", "grpcrunserver")

@@ -91,7 +91,7 @@ class World:
     def web(self, environment: dict[str, str]) -> int:
         """Starts it and waits for it; its port."""
         port = free_port()
-        words = ("-m", "gunicorn", "-c", "python:framework.web.gunicorn", "project.wsgi")
+        words = ("-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi")
         self.start("web", environment | {"PORT": str(port)}, *words)
         wait_for("the web server", lambda: listens(port), START_WITHIN)
         return port

@@ -30,7 +30,7 @@ def start(tmp_path):
 @pytest.mark.parametrize(
     ("role", "command"),
     [
-        ("web", "gunicorn -c python:framework.web.gunicorn project.wsgi"),
+        ("web", "gunicorn -c python:project.gunicorn project.wsgi"),
         ("grpc", "python manage.py grpcrunserver"),
         ("beat", "celery -A project beat --pidfile= --loglevel WARNING"),
         ("relay", "python manage.py relay"),

@@ -29,7 +29,8 @@ Role = Callable[[], object]
 
 
 def main() -> None:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts its background jobs with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     before, team = snapshot(), Team(map(int, os.environ.get(RELOADED, "").split()))
     try:
         try:

@@ -1,4 +1,4 @@
-"""gunicorn's settings: `gunicorn -c python:framework.web.gunicorn project.wsgi`."""
+"""gunicorn's settings. They read those of Django, so project/gunicorn.py says which, and then takes these over."""
 
 import os
 from typing import Any

@@ -203,7 +203,7 @@ def installed(request, db, tmp_path):
 
         serve = ("manage.py", "grpcrunserver")
         running = start("service", service, *serve, f"127.0.0.1:{ports['service']}")
-        web = start("web", monolith, "-m", "gunicorn", "-c", "python:framework.web.gunicorn", "project.wsgi")
+        web = start("web", monolith, "-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi")
         if move.callees:
             start("monolith", monolith, *serve, f"127.0.0.1:{ports['monolith']}")
         site = f"http://127.0.0.1:{ports['web']}"
