@@ -5,6 +5,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from framework.errors import PermissionDenied, Unauthenticated
 
+ALL = "*"  # every permission, also of domains that run elsewhere, whose permissions the database here lacks
+
 
 class Actor(NamedTuple):
     """The one on whose behalf something is done.
@@ -17,7 +19,7 @@ class Actor(NamedTuple):
     is_staff: bool = False
     service: str = ""
     for_visitor: bool = False
-    permissions: frozenset[str] = frozenset()  # Django's, of a staff user: `catalog.change_product`
+    permissions: frozenset[str] = frozenset()  # Django's, of staff: `catalog.change_product`; ALL of a superuser
 
     def __str__(self) -> str:
         """As it stands in logs: no e-mail, no name."""
@@ -31,11 +33,16 @@ SYSTEM = Actor(service="system")  # tasks, commands
 
 
 def of_user(user: Any) -> Actor:
-    """The actor of Django's `request.user`. Of staff, the database is asked for their permissions."""
+    """The actor of Django's `request.user`. Of staff but superusers, the database is asked for their permissions."""
     if not user.is_authenticated:
         return NOBODY
-    permissions = frozenset(user.get_all_permissions()) if user.is_staff else frozenset()
-    return Actor(user_id=user.pk, is_staff=user.is_staff, permissions=permissions)
+    return Actor(
+        user_id=user.pk, is_staff=user.is_staff, permissions=_permissions(user) if user.is_staff else frozenset()
+    )
+
+
+def _permissions(user: Any) -> frozenset[str]:
+    return frozenset({ALL} if user.is_superuser else user.get_all_permissions())
 
 
 Rule = Callable[[Actor], bool]
@@ -69,7 +76,7 @@ def permission(*names: str) -> Rule:
     """The rule that lets in staff with any of these Django permissions, and services on their own behalf."""
 
     def has_permission(actor: Actor) -> bool:
-        return not actor.permissions.isdisjoint(names) or for_itself(actor)
+        return not actor.permissions.isdisjoint((*names, ALL)) or for_itself(actor)
 
     return has_permission
 

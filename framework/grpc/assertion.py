@@ -14,7 +14,7 @@ import time
 from types import NoneType
 from typing import Any, NamedTuple
 
-from framework.actor import Actor
+from framework.actor import ALL, Actor
 from framework.errors import Unauthenticated
 
 METADATA_KEY = "x-actor"
@@ -42,10 +42,10 @@ def key_of(token: str) -> bytes:
 def sign(actor: Actor, method: str, key: bytes) -> str:
     """The assertion that a call of `method` (`/catalog.v1.CatalogService/GetProduct`) is made for the actor.
 
-    Of the actor's permissions it has those of the domain that is called (`catalog.change_product`).
+    Of the actor's permissions it has those of the domain that is called (`catalog.change_product`), and ALL.
     """
     domain = method.strip("/").partition(".")[0]
-    permissions = sorted(name for name in actor.permissions if name.startswith(f"{domain}."))
+    permissions = sorted(name for name in actor.permissions if name == ALL or name.startswith(f"{domain}."))
     values = [method, actor.user_id, actor.is_staff, round(time.time(), 3), secrets.token_urlsafe(12)]
     payload = json.dumps([*values, permissions] if permissions else values, separators=(",", ":")).encode()
     return f"{_encode(payload)}.{_encode(_mac(payload, key))}"

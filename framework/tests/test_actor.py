@@ -37,16 +37,18 @@ def test_a_visitor_is_asked_to_log_in(actor):
 def test_staff_carry_their_permissions_and_customers_none():
     asked = []
 
-    def user(is_staff):
+    def user(is_staff, is_superuser=False):
         return SimpleNamespace(
             pk=7,
             is_authenticated=True,
             is_staff=is_staff,
+            is_superuser=is_superuser,
             get_all_permissions=lambda: asked.append(is_staff) or {"library.change_book"},
         )
 
     assert of_user(user(is_staff=True)) == EDITOR._replace(user_id=7)
     assert of_user(user(is_staff=False)) == Actor(user_id=7)
+    assert CHANGE(of_user(user(is_staff=True, is_superuser=True)))
     assert asked == [True]
 
 

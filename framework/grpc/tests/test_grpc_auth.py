@@ -13,7 +13,7 @@ from django.core.cache import cache
 from structlog.testing import capture_logs
 
 from framework import context
-from framework.actor import NOBODY, Actor
+from framework.actor import ALL, NOBODY, Actor
 from framework.grpc import assertion, auth
 from framework.grpc.auth import Authenticator
 from framework.grpc.channel import MAX_ATTEMPTS
@@ -364,6 +364,16 @@ def test_permissions_of_a_user_of_another_installation_are_asserted_for_the_doma
     answer = stub_with(":*+assert.staff+assert.unchecked").AsUser(echo.Text(), metadata=metadata)
 
     assert answer.text == repr(Actor(7, True, "shop", permissions=frozenset({"echo.change_text"})))
+
+
+def test_a_superuser_of_another_installation_has_every_permission(stub_with):
+    claim = Actor(user_id=7, is_staff=True, permissions=frozenset({ALL}))
+
+    answer = stub_with(":*+assert.staff+assert.unchecked").AsUser(
+        echo.Text(), metadata=vouched(assertion.sign(claim, AS_USER, KEY))
+    )
+
+    assert answer.text == repr(claim._replace(service="shop"))
 
 
 def test_a_user_is_looked_up_again_in_the_next_second(stub_with, add_user, monkeypatch):
