@@ -39,7 +39,8 @@ for values in deploy/ecs/staging.toml deploy/ecs/production.toml; do
 done
 
 say "tests"
-python -m pytest -q deploy framework/web
+python -m pytest -q framework/web
+python -m pytest -q deploy
 
 say "PgBouncer"
 if PATH="$PATH:/usr/sbin" command -v pgbouncer >/dev/null; then
