@@ -17,7 +17,7 @@ COPY apps apps
 COPY deploy deploy
 # Settings refuse to load without these; nothing of them stays in the image.
 RUN SECRET_KEY="for this step only: 0123456789 abcdefghijklmnopqrstuvwxyz" \
-    ALLOWED_HOSTS=localhost DATABASE_URL=postgres://build@localhost/build DATA_DIR=/tmp/data \
+    ALLOWED_HOSTS=localhost DATABASE_URL=postgres://build@localhost/build REDIS_URL=redis://localhost DATA_DIR=/tmp/data \
     /opt/venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
     && /opt/venv/bin/python -m compileall -q framework apps project protos
 
