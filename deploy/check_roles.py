@@ -42,7 +42,7 @@ ENQUEUE = "from framework.queue.tasks import heartbeat; heartbeat.delay()"
 
 class Engine:
     def __init__(self, image: str, words: list[str]) -> None:
-        self.image = image
+        self._image = image
         self._words = words
 
     def command(self, *words: str) -> str:
@@ -55,13 +55,15 @@ class Engine:
         done = subprocess.run([*self._words, "logs", name], capture_output=True, text=True, check=False)
         return done.stdout + done.stderr
 
-    def run(self, *words: str, name: str = "", image: str = "") -> str:
+    def run(self, *words: str, name: str = "", image: str = "", entrypoint: str = "") -> str:
         variables = [word for pair in VARIABLES.items() for word in ("--env", "=".join(pair))]
         how = ["--detach", "--name", name] if name else ["--rm"]
         options = ["--network", "host", "--read-only", "--tmpfs", "/tmp", *how, *variables]  # noqa: S108
+        if entrypoint:
+            options += ["--entrypoint", entrypoint]
         if Path(self._words[0]).name == "podman":
             options += ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"]
-        return self.command("run", *options, image or self.image, *words)
+        return self.command("run", *options, image or self._image, *words)
 
     @contextlib.contextmanager
     def role(self, role: str, is_up: Callable[[], bool], *, image: str = "") -> Iterator[str]:
@@ -180,7 +182,7 @@ def check_contents(engine: Engine) -> None:
     """Development and tests stay out of the image."""
     program = "import pathlib; print(*(path.parent if path.name == '__init__.py' else path"
     program += " for path in pathlib.Path().rglob('*.py')), sep='\\n')"
-    modules = engine.command("run", "--rm", "--entrypoint", "python", engine.image, "-c", program).split()
+    modules = engine.run("-c", program, entrypoint="python").split()
     strangers = [name for name in modules if set(Path(name).parts) & NOT_IN_THE_IMAGE]
     if strangers:
         raise SystemExit(f"the image holds what it should not: {' '.join(strangers)}")
