@@ -11,7 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from statistics import median
+from statistics import median_low
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("framework", "apps", "project", "tools", "deploy")
@@ -44,7 +44,7 @@ def figures(files: dict[str, int], functions: list[tuple[str, int]]) -> list[str
     return [
         f"shape: {sum(files.values())} lines ({folders})",
         f"shape: files' p90 {nine_in_ten(files.values())} lines",
-        f"shape: functions' median {median(lengths):.0f}, p90 {nine_in_ten(lengths)} lines",
+        f"shape: functions' median {median_low(lengths)}, p90 {nine_in_ten(lengths)} lines",
     ]
 
 
@@ -61,7 +61,7 @@ def problems(files: dict[str, int], functions: list[tuple[str, int]]) -> list[st
         ("modules in project", len(project), PROJECT_MODULES, ((name, files[name]) for name in project)),
         ("lines of nine in ten files", nine_in_ten(files.values()), FILE_LINES, files.items()),
         ("lines of nine in ten functions", nine_in_ten(lengths), FUNCTION_LINES, functions),
-        ("lines of the median function", median(lengths), FUNCTION_MEDIAN, functions),
+        ("lines of the median function", median_low(lengths), FUNCTION_MEDIAN, functions),
     )
     return [
         f"{title}: {value}, allowed are {limit}. The longest: {_longest(named)}"

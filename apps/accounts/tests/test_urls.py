@@ -313,3 +313,10 @@ def test_a_session_is_noted_once_in_a_while(app, django_assert_num_queries):
     cache.clear()
     with django_assert_num_queries(2):
         page.me()
+
+
+def test_the_pages_for_staff_are_in_the_style_of_the_admin(client):
+    page = client.get("/accounts/pages/login/").content.decode()
+
+    assert '<link rel="stylesheet" href="/static/admin/css/base.css">' in page
+    assert '<link rel="stylesheet" href="/static/accounts/pages.css">' in page
