@@ -27,12 +27,21 @@ class QueuedTaskAdmin(ReadOnlyAdmin):
     ordering = ("-queued_at",)
     actions = ("retry", "drop")
 
-    @admin.action(description="Retry the selected failed tasks")
+    def has_retry_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("queue.retry_queuedtask")
+
+    def has_drop_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("queue.drop_queuedtask")
+
+    def get_exclude(self, request: HttpRequest, obj: models.QueuedTask | None = None) -> tuple[str, ...]:
+        return () if request.user.has_perm("queue.view_error_queuedtask") else ("error",)
+
+    @admin.action(description="Retry the selected failed tasks", permissions=["retry"])
     def retry(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> None:
         count = table.retry(list(rows.values_list("task_id", flat=True)))
         self.message_user(request, f"{count} will be retried.")
 
-    @admin.action(description="Drop the selected failed tasks")
+    @admin.action(description="Drop the selected failed tasks", permissions=["drop"])
     def drop(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> None:
         count = table.drop(list(rows.values_list("task_id", flat=True)))
         self.message_user(request, f"{count} dropped.")

@@ -29,6 +29,11 @@ class QueuedTask(models.Model):
     error = models.TextField(blank=True)
 
     class Meta:
+        permissions = [
+            ("retry_queuedtask", "Can retry failed tasks"),
+            ("drop_queuedtask", "Can drop failed tasks"),
+            ("view_error_queuedtask", "Can read the tracebacks of failed tasks"),
+        ]
         # Few and narrow: each step of a task's life writes them all anew.
         constraints = [models.UniqueConstraint(fields=["task_id"], name="queue_queuedtask_task_id")]
         indexes = [

@@ -52,6 +52,7 @@ class Migration(migrations.Migration):
                 ('error', models.TextField(blank=True)),
             ],
             options={
+                'permissions': [('retry_queuedtask', 'Can retry failed tasks'), ('drop_queuedtask', 'Can drop failed tasks'), ('view_error_queuedtask', 'Can read the tracebacks of failed tasks')],
                 'indexes': [models.Index(condition=models.Q(('failed_at', None)), fields=['priority', 'due_at'], name='queue_queuedtask_due')],
                 'constraints': [models.UniqueConstraint(fields=('task_id',), name='queue_queuedtask_task_id')],
             },
