@@ -20,7 +20,7 @@ from graphql import (
     validate,
 )
 
-from framework.graphql.cache import BoundedCache
+from framework.graphql.bounded import BoundedCache
 from framework.graphql.cost import Deciding, cost_of, deciding_variables, priced_arguments
 from framework.graphql.errors import ErrorCode, client_error, hide_type_names
 from framework.graphql.executor import Plans

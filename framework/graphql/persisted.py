@@ -9,9 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import RedisError
 from structlog import get_logger
 
+from framework.graphql.bounded import RateLimit
 from framework.graphql.documents import hash_of, not_found
 from framework.graphql.errors import ErrorCode, client_error
-from framework.graphql.limits import RateLimit
 
 log = get_logger(__name__)
 

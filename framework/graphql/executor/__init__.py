@@ -18,7 +18,7 @@ from graphql import (
 )
 from graphql.execution.execute import assume_not_awaitable
 
-from framework.graphql.cache import BoundedCache
+from framework.graphql.bounded import BoundedCache
 from framework.graphql.executor.compiled import Compiled, OperationPlans
 from framework.graphql.executor.interpreter import Interpreted
 
