@@ -21,8 +21,9 @@ from graphql import (
 )
 
 from framework.graphql.bounded import BoundedCache
-from framework.graphql.cost import Deciding, cost_of, deciding_variables, priced_arguments
+from framework.graphql.cost import Deciding, deciding_variables, priced_arguments
 from framework.graphql.errors import ErrorCode, client_error, hide_type_names
+from framework.graphql.estimate import cost_of
 from framework.graphql.executor import Plans
 from framework.graphql.limits import Limits
 from framework.graphql.shape import Shape, check_document

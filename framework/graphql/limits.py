@@ -2,7 +2,7 @@
 
 A request is checked at the cheapest place that can refuse it: `framework.graphql.request` checks the JSON,
 `framework.graphql.text` the document before it is parsed (the parser recurses), `framework.graphql.shape` before it is
-validated (some rules take quadratic time), and `framework.graphql.cost` before it is executed. What depends on the
+validated (some rules take quadratic time), and `framework.graphql.estimate` before it is executed. What depends on the
 document alone is refused with GRAPHQL_VALIDATION_FAILED, what depends on values with BAD_USER_INPUT.
 """
 
@@ -30,7 +30,7 @@ class Limits:
     fragments: int = 50  # of the document
     operations: int = 10  # of the document; one runs, but all are validated
     number_digits: int = 100  # of one number; Python converts in quadratic time
-    cost: int = 10_000  # objects an operation may load, see framework.graphql.cost
+    cost: int = 10_000  # objects an operation may load, see framework.graphql.estimate
     page_size: int = 100  # `first` and `last`
     list_size: int = 10  # not a bound: the length a list without a page size is taken to have
     variable_depth: int = 20  # lists and objects inside each other
