@@ -149,7 +149,7 @@ class Env(BaseSettings):
     grpc_tokens: SecretStr = Field(
         SecretStr(""),
         description="Tokens of the services that call: `name:token` or `name:token:scope+scope`, comma-separated; two"
-        " of one name while rotating. `sha256=<hex of its SHA-256>` can stand for a token, and `certificate` for that of"
+        " of one name while rotating. `sha256=<hex of its SHA-256>` can stand for a token, `certificate` for that of"
         " GRPC_TLS_CLIENT_CA. Without scopes, a service may call everything on its own behalf, but act for nobody:"
         " docs/grpc.md lists the scopes.",
     )
