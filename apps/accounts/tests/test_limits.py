@@ -5,6 +5,7 @@ from django.test import Client
 
 from apps.accounts import models
 from apps.accounts.tests.factories import PASSWORD, UserFactory
+from framework import mail
 from framework.web import passwords
 
 pytestmark = pytest.mark.django_db
@@ -124,3 +125,24 @@ def test_guesses_at_the_password_of_an_open_session_are_counted(app, user, hashi
         page("POST", path, body)
 
     assert len(hashings) == allowed
+
+
+def test_nobody_can_flood_an_address_with_mails(app, user, settings, monkeypatch):
+    monkeypatch.setattr(mail, "AN_HOUR", 2)
+    settings.ACCOUNT_RATE_LIMITS = {"confirm_email": "9/m/key"}  # as after some minutes
+    for number in range(4):
+        page = app()
+        page.client.defaults["REMOTE_ADDR"] = f"192.0.2.{number}"
+        page("POST", "/auth/signup", {"email": EMAIL, "password": NEW})
+
+    assert [message.to for message in page.mails()] == [[EMAIL]] * 2
+
+
+def test_an_account_that_is_not_verified_orders_nothing(app, hashings):
+    page = app()
+    page("POST", "/auth/signup", {"email": "new@example.com", "password": NEW})
+    body = {"query": 'mutation { placeOrder(key: "k", lines: [{productId: "1", quantity: 1}]) { order { id } } }'}
+    token = page.client.cookies["backend-csrftoken"].value
+    answer = page.client.post("/graphql", body, content_type="application/json", headers={"X-CSRFToken": token})
+
+    assert answer.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
