@@ -1,7 +1,7 @@
-"""Tells a store that is away, full or read-only from a mistake in the code."""
+"""Tells a store that is away, full or read-only, and a value that it cannot take, from a mistake in the code."""
 
 import structlog
-from django.db import Error, InterfaceError, OperationalError
+from django.db import DataError, Error, InterfaceError, OperationalError
 from redis import exceptions as redis
 
 from framework.errors import Unavailable
@@ -21,6 +21,11 @@ def is_outage(error: BaseException | None) -> bool:
     if isinstance(error, Error):
         return getattr(error.__cause__, "sqlstate", "") == _READ_ONLY
     return isinstance(error, _REDIS)
+
+
+def is_bad_value(error: BaseException) -> bool:
+    """Whether a value is what the database cannot take: a NUL, too large a number, what is no regular expression."""
+    return isinstance(error, DataError) or "user-defined function raised" in str(error)  # SQLite's, of its REGEXP
 
 
 def unavailable(error: BaseException | None) -> Unavailable | None:
