@@ -11,6 +11,7 @@ from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, is_introspec
 
 from framework import discovery
 from framework.actor import Rule, require
+from framework.graphql import reasons
 from framework.graphql.types import Info
 
 Resolver = Callable[..., Any]
@@ -20,10 +21,11 @@ def join() -> graphene.Schema:
     """Make the schema.
 
     Raises ImproperlyConfigured when two domains declare one root field, for a root field that does not say who may
-    use it, and for a rule that would not be enforced.
+    use it or why it may be refused, and for a rule that would not be enforced.
     """
     modules = list(discovery.modules("schema", remote=True))
-    schema = graphene.Schema(query=_root("Query", modules), mutation=_root("Mutation", modules))
+    schema = graphene.Schema(_root("Query", modules), _root("Mutation", modules), types=[reasons.enum()])
+    reasons.describe(schema.graphql_schema, modules)
     enforce_rules(schema.graphql_schema)
     return schema
 

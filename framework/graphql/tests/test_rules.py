@@ -119,9 +119,32 @@ def test_a_rule_that_nobody_would_ask_refuses_to_start():
 
 def test_domains_without_mutations_make_a_schema_that_only_answers_queries(monkeypatch):
     domain = SimpleNamespace(__name__="apps.one.schema", Query=Query)
-    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [domain])
+    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [domain] if name == "schema" else [])
 
     schema = join().graphql_schema
 
     assert schema.mutation_type is None
     assert schema.query_type.fields.keys() == {"items", "item"}
+
+
+def test_a_mutation_that_does_not_declare_its_reasons_refuses_to_start_and_another_names_them(monkeypatch):
+    class Add(graphene.Mutation):
+        """Adds one."""
+
+        ok = graphene.Boolean()
+
+        mutate = allow(anyone)(lambda *_: None)
+
+    class Mutation(graphene.ObjectType):
+        add_item = Add.Field()
+
+    rules = SimpleNamespace(__name__="apps.one.rules", REASONS={})
+    schema = SimpleNamespace(__name__="apps.one.schema", Query=Query, Mutation=Mutation)
+    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [schema if name == "schema" else rules])
+    with pytest.raises(ImproperlyConfigured, match=r'put "add_item": \(.*\) into REASONS of apps\.one\.rules'):
+        join()
+
+    rules.REASONS = {"add_item": ("ITEM_TAKEN",)}
+    joined = join().graphql_schema
+    assert joined.mutation_type.fields["addItem"].description == "Adds one.\nReasons: ITEM_TAKEN."
+    assert joined.type_map["ErrorReason"].values["ITEM_TAKEN"].description == "addItem"

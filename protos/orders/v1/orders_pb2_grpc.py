@@ -80,13 +80,15 @@ class OrderServiceServicer:
     def PlaceOrder(self, request, context):
         """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
         The answer is PENDING when the catalog did not answer in time.
+        Reasons: KEY_REUSED, KEY_FORGOTTEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrder(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Reasons: ORDER_NOT_FOUND.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -114,6 +116,7 @@ class OrderServiceServicer:
 
     def CancelOrder(self, request, context):
         """FAILED_PRECONDITION when the order was rejected.
+        Reasons: ORDER_NOT_FOUND, ORDER_NOT_CANCELLABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
