@@ -1,5 +1,6 @@
 """Rules of fields: `@allow` is enforced wherever it stands, or the schema does not start."""
 
+from importlib import import_module
 from types import SimpleNamespace
 
 import graphene
@@ -148,3 +149,23 @@ def test_a_mutation_that_does_not_declare_its_reasons_refuses_to_start_and_anoth
     joined = join().graphql_schema
     assert joined.mutation_type.fields["addItem"].description == "Adds one.\nReasons: ITEM_TAKEN."
     assert joined.type_map["ErrorReason"].values["ITEM_TAKEN"].description == "addItem"
+
+
+def test_a_root_field_that_hides_an_import_refuses_to_start_with_the_line(tmp_path, monkeypatch):
+    (tmp_path / "hiding.py").write_text(
+        "import graphene\nfrom framework.tests.library import public as books\n\n\n"
+        "class Query(graphene.ObjectType):\n    books = graphene.String()\n\n"
+        "    def resolve_books(root, info) -> books.Book: ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [import_module("hiding")])
+
+    with pytest.raises(ImproperlyConfigured, match=r"hiding\.py:8: here 'Book' is looked up in a field, which hides"):
+        join()
+
+
+def test_any_other_attribute_that_is_missing_is_the_modules_own_error(monkeypatch):
+    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [discovery.nothing])
+
+    with pytest.raises(AttributeError, match="nothing"):
+        join()
