@@ -65,9 +65,10 @@ def _of(table: type[Model], entities: ModuleType) -> Iterator[tuple[str, str]]:
 def _shown(page: Any, editable: set[str]) -> set[str]:
     """The columns on a page of the admin; a foreign key goes by its column there, too."""
     named = flatten_fieldsets(page.fieldsets) if page.fieldsets else flatten(page.fields or ())
-    columns = {field.name: field.attname for field in page.model._meta.concrete_fields}
-    hidden = {columns.get(name, name) for name in page.exclude or ()}
-    return {columns.get(name, name) for name in named} if named else editable - hidden
+    columns: dict[str, Any] = {field.name: field.attname for field in page.model._meta.concrete_fields}
+    hidden: set[str] = {columns.get(name, name) for name in page.exclude or ()}
+    shown: set[str] = {columns.get(name, name) for name in named}
+    return shown or editable - hidden
 
 
 def _hand_written(package: str, entities: ModuleType) -> Iterator[str]:
