@@ -12,7 +12,7 @@ from graphene.utils.orderedtype import OrderedType
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, is_introspection_type, is_object_type
 
 from framework import discovery
-from framework.actor import Rule, require
+from framework.actor import Rule, anyone, require
 from framework.graphql import reasons
 from framework.graphql.types import Info
 
@@ -54,7 +54,7 @@ def enforce_rules(schema: GraphQLSchema) -> None:
         for name, field in kind.fields.items():
             rule: Rule | None = getattr(field.resolve, "allowed", None)
             if rule is not None:
-                field.resolve = _guarded(field, rule)
+                field.resolve = field.resolve if rule is anyone else _guarded(field, rule)
             elif kind in roots:
                 raise ImproperlyConfigured(
                     f"{kind.name}.{name} does not declare who may use it:"

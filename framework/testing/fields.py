@@ -66,8 +66,8 @@ def _shown(page: Any, editable: set[str]) -> set[str]:
     """The columns on a page of the admin; a foreign key goes by its column there, too."""
     named = flatten_fieldsets(page.fieldsets) if page.fieldsets else flatten(page.fields or ())
     columns: dict[str, Any] = {field.name: field.attname for field in page.model._meta.concrete_fields}
-    hidden: set[str] = {columns.get(name, name) for name in page.exclude or ()}
-    shown: set[str] = {columns.get(name, name) for name in named}
+    hidden = {str(columns.get(name, name)) for name in page.exclude or ()}
+    shown = {str(columns.get(name, name)) for name in named}
     return shown or editable - hidden
 
 

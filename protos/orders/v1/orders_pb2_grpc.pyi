@@ -39,8 +39,9 @@ class OrderServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OrderServiceAsyncStub: ...
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]
     """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
-    The answer is PENDING when the catalog did not answer in time.
-    Reasons: KEY_REUSED, KEY_FORGOTTEN.
+    The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
+    customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
+    Reasons: KEY_REUSED, KEY_FORGOTTEN, TOO_MUCH_ON_ORDER.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     """Reasons: ORDER_NOT_FOUND."""
@@ -66,8 +67,9 @@ class OrderServiceAsyncStub(OrderServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]  # type: ignore[assignment]
     """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
-    The answer is PENDING when the catalog did not answer in time.
-    Reasons: KEY_REUSED, KEY_FORGOTTEN.
+    The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
+    customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
+    Reasons: KEY_REUSED, KEY_FORGOTTEN, TOO_MUCH_ON_ORDER.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
     """Reasons: ORDER_NOT_FOUND."""
@@ -96,8 +98,9 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.PlaceOrderResponse, _abc.Awaitable[_orders_pb2.PlaceOrderResponse]]:
         """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
-        The answer is PENDING when the catalog did not answer in time.
-        Reasons: KEY_REUSED, KEY_FORGOTTEN.
+        The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
+        customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
+        Reasons: KEY_REUSED, KEY_FORGOTTEN, TOO_MUCH_ON_ORDER.
         """
 
     @_abc_1.abstractmethod
