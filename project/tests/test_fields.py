@@ -21,7 +21,7 @@ def test_model_entities_graphql_and_admin_have_the_same_fields_or_say_why_not(pa
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("demo", discovery.modules("demo"))
+@pytest.mark.parametrize("demo", list(discovery.modules("demo")))
 def test_demo_data_shows_each_field_or_says_why_not(demo):
     package = demo.__name__.removesuffix(".demo")
     demo.load()
