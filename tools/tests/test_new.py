@@ -28,7 +28,7 @@ CHECKS = (
     ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
     ("python", "manage.py", "protos", "--lint"),
 )
-TESTS = ("apps/billing", "project/tests/test_schema.py", "project/tests/test_seam.py")
+TESTS = ("apps/billing", "project/tests/test_access.py", "project/tests/test_schema.py", "project/tests/test_seam.py")
 
 
 @pytest.fixture
