@@ -32,9 +32,10 @@ TOOLS = ["tools"] if DEBUG and find_spec("tools") else []  # commands for develo
 INSTALLED_APPS = [
     *TOOLS,
     "framework",  # before django_grpc_framework, whose grpcrunserver it replaces
+    "framework.audit",
     "framework.queue",
     *DOMAINS.values(),
-    "django.contrib.admin",
+    "framework.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -229,6 +230,7 @@ else:
 CELERY_BROKER_URL = ENV.broker_url.get_secret_value() or REDIS_URL
 CELERY_TIMEZONE = TIME_ZONE
 WORKER_PROCESSES = ENV.worker_processes
+AUDIT_DAYS = ENV.audit_days
 
 # gRPC
 

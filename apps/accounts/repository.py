@@ -12,6 +12,8 @@ from django.utils import timezone
 
 from apps.accounts import models
 from apps.accounts.entities import User
+from framework.actor import SYSTEM
+from framework.audit import trail
 from framework.data.constraints import is_taken
 from framework.errors import AlreadyExists, NotFound
 from framework.validation import validate
@@ -55,6 +57,8 @@ def create_user(email: str, password: str, *, is_staff: bool = False, is_superus
         with transaction.atomic():
             row.save(force_insert=True)
             EmailAddress.objects.create(user=row, email=row.email, verified=True, primary=True)
+            made = {"is_staff": is_staff, "is_superuser": is_superuser}
+            trail.record(SYSTEM, "accounts.create_user", trail.of("accounts.user", row.pk), after=made)
     except IntegrityError as error:
         if not is_taken(error, models.User, "email"):
             raise

@@ -12,7 +12,8 @@ from django.utils.html import format_html
 
 from apps.orders import models, services
 from framework.actor import of_user
-from framework.admin.base import ReadOnlyAdmin
+from framework.admin.base import ReadOnlyAdmin, history
+from framework.audit import trail
 from framework.errors import DomainError, InvalidArgument
 
 
@@ -20,21 +21,18 @@ class ReasonForm(ActionForm):
     reason = forms.CharField(required=False, max_length=500, label="Reason (to cancel):")
 
 
-class ReadOnlyInline(admin.TabularInline):
+class LineInline(admin.TabularInline):
+    model = models.OrderLine
     extra = 0
     can_delete = False
+    fields = ("product", "name", "unit_price", "quantity")
+    readonly_fields = ("product",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class LineInline(ReadOnlyInline):
-    model = models.OrderLine
-    fields = ("product", "name", "unit_price", "quantity")
-    readonly_fields = ("product",)
 
     def product(self, line: models.OrderLine) -> str:
         """A link where the catalog is here; its rows have no foreign key."""
@@ -45,11 +43,6 @@ class LineInline(ReadOnlyInline):
         return format_html('<a href="{}">{}</a>', url, line.product_id)
 
 
-class TransitionInline(ReadOnlyInline):
-    model = models.Transition
-    fields = ("at", "source", "target", "actor", "reason")
-
-
 @admin.register(models.Order)
 class OrderAdmin(ReadOnlyAdmin):
     list_display = ("id", "customer_id", "status", "total", "currency", "created_at")
@@ -57,9 +50,13 @@ class OrderAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "=customer_id")
     ordering = ("-created_at", "-id")
     exclude = ("key", "fingerprint")
-    inlines = (LineInline, TransitionInline)
+    readonly_fields = ("history",)
+    inlines = (LineInline,)
     action_form = ReasonForm
     actions = ("cancel",)
+
+    def history(self, order: models.Order) -> str:
+        return history(trail.of("orders.order", order.pk))
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("orders.change_order"))

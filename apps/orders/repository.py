@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.orders import models, rules
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, Total, orders_keyset
 from framework.actor import Actor
+from framework.audit import trail
 from framework.data import keysets
 from framework.data.constraints import is_taken
 from framework.data.queries import CompiledQuery
@@ -160,8 +161,10 @@ def _orders_of(customer_id: int | None) -> QuerySet[models.Order]:
 
 
 def _note(order_id: int, source: str, target: str, actor: Actor, reason: str) -> None:
-    models.Transition.objects.create(
-        order_id=order_id, source=source, target=target, actor=str(actor), reason=reason, at=timezone.now()
+    """Write the change of status into the audit."""
+    before, after = {"status": source} if source else {}, {"status": target}
+    trail.record(
+        actor, f"orders.{target}", trail.of("orders.order", order_id), before=before, after=after, reason=reason
     )
 
 

@@ -7,7 +7,9 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html_join
 
+from framework.audit.trail import entries
 from framework.errors import DomainError
 
 
@@ -34,6 +36,11 @@ class ServiceAdmin(admin.ModelAdmin):
 
     show_full_result_count = False  # one count a page less
 
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+        """Nothing: the service has written the audit."""
+
+    log_change = log_addition
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
@@ -44,6 +51,14 @@ class ServiceAdmin(admin.ModelAdmin):
             details = "".join(f" {name}: {problem}." for name, problem in error.fields.items())
             self.message_user(request, error.message + details, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+
+def history(changed: str) -> str:
+    """The audit of an object, for a read-only field."""
+    rows = (
+        (entry.at.strftime("%Y-%m-%d %H:%M:%S"), entry.action, entry.actor, entry.reason) for entry in entries(changed)
+    )
+    return format_html_join("", "<li>{} {} by {} {}</li>", rows) or "Nothing yet."
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

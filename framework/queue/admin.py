@@ -1,11 +1,18 @@
 """Background work in the admin: heartbeats, queued tasks, and failed tasks to retry or drop."""
 
+from collections.abc import Callable, Sequence
+
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from framework.actor import of_user
 from framework.admin.base import ReadOnlyAdmin
+from framework.audit import trail
 from framework.queue import models, table
+
+Act = Callable[[Sequence[str]], int]
 
 
 class FailedFilter(admin.SimpleListFilter):
@@ -38,13 +45,19 @@ class QueuedTaskAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Retry the selected failed tasks", permissions=["retry"])
     def retry(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> None:
-        count = table.retry(list(rows.values_list("task_id", flat=True)))
+        count = self._record(request, "retry", rows, table.retry)
         self.message_user(request, f"{count} will be retried.")
 
     @admin.action(description="Drop the selected failed tasks", permissions=["drop"])
     def drop(self, request: HttpRequest, rows: QuerySet[models.QueuedTask]) -> None:
-        count = table.drop(list(rows.values_list("task_id", flat=True)))
+        count = self._record(request, "drop", rows, table.drop)
         self.message_user(request, f"{count} dropped.")
+
+    def _record(self, request: HttpRequest, verb: str, rows: QuerySet[models.QueuedTask], act: Act) -> int:
+        ids = list(rows.values_list("task_id", flat=True))
+        with transaction.atomic():
+            trail.record(of_user(request.user), f"queue.{verb}_tasks", "queue.queuedtask", after={"tasks": ids})
+            return act(ids)
 
 
 @admin.register(models.Heartbeat)

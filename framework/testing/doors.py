@@ -1,7 +1,8 @@
 """Every door of a process, to be knocked at: GraphQL fields, gRPC methods, routes and pages of the admin.
 
 `arguments` are values for fields of requests by name, for each domain: of rows that the caller `user` owns.
-`placeOrder.lines` is for one operation only; a field of a gRPC request takes JSON or a message. What is left out gets a value that any rule lets pass.
+`placeOrder.lines` is for one operation only; a field of a gRPC request takes JSON or a message. What is left out gets a
+value that any rule lets pass.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping

@@ -35,9 +35,10 @@ DOMAINS = {"library": "framework.tests.library"}
 REMOTE_DOMAINS: dict[str, str] = {}
 INSTALLED_APPS = [
     "framework",
+    "framework.audit",
     "framework.queue",
     *DOMAINS.values(),
-    "django.contrib.admin",
+    "framework.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -114,6 +115,7 @@ EMAIL_BACKEND = "framework.mail.NoBackend"
 CELERY_BROKER_URL = os.environ.get("BROKER_URL") or REDIS_URL
 CELERY_TIMEZONE = "UTC"
 WORKER_PROCESSES = 2
+AUDIT_DAYS = 365
 
 GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "framework.grpc.service.register"}
 GRPC_TOKENS = os.environ.get("GRPC_TOKENS", "")

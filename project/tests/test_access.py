@@ -5,10 +5,12 @@ from contextlib import ExitStack
 import pytest
 from django.conf import settings
 from django.contrib import admin
+from django.db import transaction
 from django.urls import reverse
 
 from apps.accounts.tests.factories import LimitedStaffFactory, StaffFactory, UserFactory
 from framework import discovery
+from framework.audit.models import Entry
 from framework.grpc.auth import Authenticator
 from framework.grpc.interceptors import Chain
 from framework.grpc.service import add_services
@@ -48,6 +50,20 @@ def test_the_doors_answer_as_the_table_says(every_door, callers, request):
         TABLE.write_text(text)
 
     assert TABLE.read_text() == text, "if you meant it: ./run test project/tests/test_access.py --write-access"
+
+
+def test_what_a_mutation_or_method_changes_leaves_a_trace(every_door, callers):
+    traces = {}
+    for door in every_door:
+        if door.writes:
+            before = transaction.savepoint()
+            known = Entry.objects.count()
+            traces[door.name] = door.knock(callers["superuser"]), Entry.objects.count() > known
+            transaction.savepoint_rollback(before)
+
+    assert traces == dict.fromkeys(traces, ("OK", True)), (
+        "see docs/testing.md: values for every write, and trail.record"
+    )
 
 
 def test_pages_of_the_admin_are_guarded_as_its_rights_say(client):

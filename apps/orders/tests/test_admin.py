@@ -5,6 +5,7 @@ from apps.accounts.tests.factories import LimitedStaffFactory, StaffFactory, Use
 from apps.orders import models, repository, services
 from apps.orders.entities import Line, OrderStatus
 from apps.orders.tests.factories import LineFactory, OrderFactory
+from framework.audit.models import Entry
 from framework.queue.models import QueuedTask
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +74,7 @@ def test_an_order_is_shown_with_its_lines_and_history_and_without_its_key(staff,
     text = staff.get(page_of(order)).content.decode()
 
     assert all(part in text for part in ("Oak Chair", "19.90", "59.70", str(product.id)))
-    assert all(part in text for part in ("new -&gt; pending", "pending -&gt; placed", f"user:{customer.user_id}"))
+    assert all(part in text for part in ("orders.pending", "orders.placed", f"user:{customer.user_id}"))
     assert "the-idempotency-key" not in text
 
 
@@ -113,7 +114,7 @@ def test_without_a_reason_nothing_is_cancelled(staff):
     assert cancel(staff, orders, " ") == ["Say why.", "0 cancelled."]
 
     assert {repository.get_order(order.id).status for order in orders} == {OrderStatus.PLACED}
-    assert not models.Transition.objects.exists()
+    assert not Entry.objects.exists()
 
 
 def test_who_may_only_look_cancels_nothing(client):
