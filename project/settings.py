@@ -93,6 +93,8 @@ TEMPLATES = [
         },
     }
 ]
+# allauth's pages for staff would show secrets of factors, and let staff take over accounts of more rights.
+ADMIN_WITHOUT = ("account.EmailAddress", "account.EmailConfirmation", "mfa.Authenticator", "usersessions.UserSession")
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "static"
 WHITENOISE_USE_FINDERS = DEBUG

@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -87,6 +88,23 @@ def end_sessions(user_id: int) -> None:
     """Log the user out everywhere."""
     for session in UserSession.objects.filter(user_id=user_id):
         session.end()
+
+
+def sessions(user_id: int) -> list[tuple[str, datetime, str]]:
+    """Address, last use and browser of each session, the latest first."""
+    rows = UserSession.objects.filter(user_id=user_id).order_by("-last_seen_at")
+    return list(rows.values_list("ip", "last_seen_at", "user_agent"))
+
+
+def factors(user_id: int) -> list[tuple[str, datetime | None]]:
+    """Kind and last use of each second factor."""
+    return list(Authenticator.objects.filter(user_id=user_id).order_by("id").values_list("type", "last_used_at"))
+
+
+def reset_factors(user_id: int) -> None:
+    """Remove all second factors, for a user who has lost them, and log the user out."""
+    Authenticator.objects.filter(user_id=user_id).delete()
+    end_sessions(user_id)
 
 
 def forget_unverified() -> int:

@@ -1,5 +1,7 @@
 """The door of orders for staff: looking, and cancelling with a reason."""
 
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -8,17 +10,37 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
-from apps.orders import models, services
+from apps.orders import models, repository, services
 from framework.actor import of_user
 from framework.admin.base import ReadOnlyAdmin, history
+from framework.admin.home import Line
 from framework.audit import trail
 from framework.errors import DomainError, InvalidArgument
+
+PENDING_FOR = timedelta(minutes=10)
 
 
 class ReasonForm(ActionForm):
     reason = forms.CharField(required=False, max_length=500, label="Reason (to cancel):")
+
+
+def attention(request: HttpRequest) -> Iterator[Line]:
+    """Orders that have been pending for too long."""
+    if not request.user.has_perm("orders.view_order"):
+        return
+    if count := repository.count_pending(timezone.now() - PENDING_FOR):
+        url = reverse("admin:orders_order_changelist") + "?status__exact=pending&o=6"
+        yield Line(f"{count} orders pending for more than 10 minutes", url, "Does the catalog answer?")
+
+
+def about_user(request: HttpRequest, user_id: int) -> Iterator[Line]:
+    """The user's orders."""
+    if request.user.has_perm("orders.view_order"):
+        count = repository.count_orders(user_id)
+        yield Line(f"{count} orders", reverse("admin:orders_order_changelist") + f"?customer_id={user_id}")
 
 
 class LineInline(admin.TabularInline):

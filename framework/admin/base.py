@@ -55,10 +55,8 @@ class ServiceAdmin(admin.ModelAdmin):
 
 def history(changed: str) -> str:
     """The audit of an object, for a read-only field."""
-    rows = (
-        (entry.at.strftime("%Y-%m-%d %H:%M:%S"), entry.action, entry.actor, entry.reason) for entry in entries(changed)
-    )
-    return format_html_join("", "<li>{} {} by {} {}</li>", rows) or "Nothing yet."
+    rows = ((f"{row.at:%Y-%m-%d %H:%M:%S}", row.action, row.actor, row.reason) for row in entries(changed))
+    return format_html_join("", "<div>{} {} by {} {}</div>", rows) or "Nothing yet."
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

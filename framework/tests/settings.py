@@ -82,6 +82,7 @@ TEMPLATES = [
         },
     }
 ]
+ADMIN_WITHOUT: tuple[str, ...] = ()
 STATIC_URL = "/static/"
 USE_TZ = True
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "session", "csrftoken"

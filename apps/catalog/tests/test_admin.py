@@ -97,8 +97,10 @@ def test_a_change_is_written_down_with_who_made_it(staff):
 
     staff.post(change(product), form_of(staff, product) | {"price": "5.00"})
 
-    history = staff.get(reverse("admin:catalog_product_history", args=[product.id]))
-    assert b"Changed Price." in history.content
+    history = staff.get(reverse("admin:catalog_product_history", args=[product.id]), follow=True)
+    (entry,) = history.context["cl"].result_list
+    assert (entry.action, entry.actor) == ("catalog.update_product", f"user:{staff.user.id}")
+    assert (entry.before, entry.after) == ({"price": "19.90"}, {"price": "5.00"})
 
 
 def test_a_product_changed_by_somebody_else_meanwhile_is_not_overwritten(staff):

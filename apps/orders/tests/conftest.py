@@ -97,10 +97,9 @@ def history():
     """What the audit says of an order's status, as text."""
 
     def of(order):
-        rows = trail.entries(trail.of("orders.order", order.id))
+        rows = [(row, f": {row.reason}" if row.reason else "") for row in trail.entries(f"orders.order:{order.id}")]
         return [
-            f"{row.before.get('status', 'new')} -> {row.after['status']} by {row.actor}{f': {row.reason}' * bool(row.reason)}"
-            for row in rows
+            f"{row.before.get('status', 'new')} -> {row.after['status']} by {row.actor}{reason}" for row, reason in rows
         ]
 
     return of

@@ -73,7 +73,7 @@ def test_a_transition_starts_only_where_it_may(source, target):
     assert repository.get_order(order.id).status is (target if source in allowed else source)
     assert moved == (repository.get_order(order.id) if source in allowed else None)
     assert [(row.before, row.after) for row in Entry.objects.all()] == (
-        [({"status": source}, {"status": target})] * bool(moved)
+        [({"status": source}, {"status": target}) if source != target else ({}, {})] * bool(moved)
     )
 
 
