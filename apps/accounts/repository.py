@@ -8,7 +8,10 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from apps.accounts import models
@@ -67,6 +70,14 @@ def create_user(email: str, password: str, *, is_staff: bool = False, is_superus
             "There is an account with this address already.", fields={"email": "is taken"}, reason="EMAIL_TAKEN"
         ) from None
     return entity_of(row)
+
+
+def join_group(user_id: int, name: str, permissions: Sequence[str]) -> None:
+    """Put the user into the group, which gets those of these permissions that exist here."""
+    group, _ = Group.objects.get_or_create(name=name)
+    full_name = Concat("content_type__app_label", Value("."), "codename")
+    group.permissions.set(Permission.objects.annotate(full_name=full_name).filter(full_name__in=permissions))
+    group.user_set.add(user_id)
 
 
 def entity_of(row: Any) -> User:

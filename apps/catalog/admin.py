@@ -21,7 +21,7 @@ def attention(request: HttpRequest) -> Iterator[Line]:
     """What is about to run out."""
     if request.user.has_perm("catalog.view_product") and (count := len(repository.low_stock(LOW))):
         url = reverse("admin:catalog_product_changelist") + f"?is_active__exact=1&stock__lt={LOW}"
-        yield Line(f"{count} products low in stock", url, f"fewer than {LOW} left")
+        yield Line("Products low in stock", url, f"{count} with fewer than {LOW} left")
 
 
 class ProductForm(VersionedForm):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.catalog import repository, rules
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, Reservation, ReservationStatus
 from framework import context
-from framework.actor import Actor, require
+from framework.actor import NOBODY, SYSTEM, Actor, require
 from framework.audit import trail
 from framework.changes import given
 from framework.errors import Unavailable
@@ -148,8 +148,9 @@ def _object(product_id: int) -> str:
 
 
 def _noted(reservation: Reservation) -> Reservation:
-    """Write into the audit what became of it."""
+    """Write into the audit what became of it; tasks have no actor."""
+    actor = SYSTEM if context.actor() == NOBODY else context.actor()
     after = {"status": reservation.status, "lines": {str(line.product_id): line.quantity for line in reservation.lines}}
     changed = trail.of("catalog.reservation", reservation.key)
-    trail.record(context.actor(), f"catalog.{_VERBS[reservation.status]}", changed, after=after)
+    trail.record(actor, f"catalog.{_VERBS[reservation.status]}", changed, after=after)
     return reservation

@@ -33,14 +33,14 @@ def attention(request: HttpRequest) -> Iterator[Line]:
         return
     if count := repository.count_pending(timezone.now() - PENDING_FOR):
         url = reverse("admin:orders_order_changelist") + "?status__exact=pending&o=6"
-        yield Line(f"{count} orders pending for more than 10 minutes", url, "Does the catalog answer?")
+        yield Line("Orders pending for more than 10 minutes", url, f"{count}: does the catalog answer?")
 
 
 def about_user(request: HttpRequest, user_id: int) -> Iterator[Line]:
     """The user's orders."""
     if request.user.has_perm("orders.view_order"):
-        count = repository.count_orders(user_id)
-        yield Line(f"{count} orders", reverse("admin:orders_order_changelist") + f"?customer_id={user_id}")
+        url = reverse("admin:orders_order_changelist") + f"?customer_id={user_id}"
+        yield Line("Orders", url, str(repository.count_orders(user_id)))
 
 
 class LineInline(admin.TabularInline):

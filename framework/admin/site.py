@@ -12,6 +12,8 @@ from framework.admin.audited import Audited
 
 
 class Site(AdminSite):
+    site_url = "/" if settings.DEBUG else None  # type: ignore[assignment]  # the page at / is for development
+
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Leaves out what ADMIN_WITHOUT names: pages of packages that would go around our rules."""
         models = model_or_iterable if isinstance(model_or_iterable, list | tuple) else [model_or_iterable]

@@ -18,6 +18,12 @@ from framework.observe.health import silent
 from framework.queue import models, table
 from framework.queue.scheduler import Timetable
 
+SILENT = {
+    "relay": "No task is published: does its process run?",
+    "broker": "The relay does not reach it.",
+    "beat": "No schedule runs: does its process run?",
+    "queue": "No worker runs tasks: do worker, relay and beat run?",
+}
 Act = Callable[[Sequence[str]], int]
 
 
@@ -70,7 +76,7 @@ def attention(request: HttpRequest) -> Iterator[Line]:
     """Parts of the system that are silent, tasks that failed by kind, and the schedules."""
     if request.user.has_perm("queue.view_heartbeat"):
         url = reverse("admin:queue_heartbeat_changelist")
-        yield from (Line(text.capitalize(), url, "See whether its process runs, and its log.") for text in silent())
+        yield from (Line(f"The {part} is silent", url, SILENT[part]) for part in silent())
     if request.user.has_perm("queue.view_queuedtask"):
         failed = models.QueuedTask.objects.filter(failed_at__isnull=False).order_by("task")
         for task, count in failed.values_list("task").annotate(Count("pk")):

@@ -1,5 +1,8 @@
+from datetime import timedelta
+
 import pytest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from apps.accounts.tests.factories import LimitedStaffFactory, StaffFactory, UserFactory
 from apps.orders import models, repository, services
@@ -152,3 +155,14 @@ def test_who_is_not_staff_is_sent_to_the_login(client, user):
     for response in (client.get(LIST), client.get(page_of(order)), client.post(LIST, {"action": "cancel"})):
         assert response.status_code == 302
         assert response.url.startswith("/admin/login/")
+
+
+def test_orders_that_stay_pending_are_on_the_front_page(staff):
+    OrderFactory(status=OrderStatus.PENDING, created_at=timezone.now() - timedelta(minutes=11))
+    OrderFactory(status=OrderStatus.PENDING)
+    OrderFactory(created_at=timezone.now() - timedelta(minutes=11))
+
+    lines = staff.get(reverse("admin:index")).context["sections"]["Needs a person"]
+    (line,) = [line for line in lines if line.text.startswith("Orders")]
+    assert line.detail == "1: does the catalog answer?"
+    assert len(shown(staff.get(line.url))) == 2
