@@ -150,11 +150,17 @@ class UserAdmin(OwnRightsOnly, DjangoUserAdmin):
         return own if request.user.is_superuser else (*own, "is_superuser")
 
     def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
     ) -> HttpResponse:
         """With the user's sessions, factors, and what other domains have of them."""
         context["about"] = list(home.lines("about_user", request, obj.pk)) if obj else []
-        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
     @admin.action(description="End all sessions of the selected users", permissions=["change"])
     def end_sessions(self, request: HttpRequest, rows: QuerySet[models.User]) -> None:

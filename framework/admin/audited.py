@@ -24,14 +24,14 @@ class Audited(admin.ModelAdmin):
         after = {name: _plain(form.cleaned_data.get(name)) for name in names}
         return before, after | {name: [str(row) for row in rows] for name, rows in inlines.items() if rows}
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         self._record(request, "add", obj, *message)
 
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> None:
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         before, after = message if isinstance(message, tuple) else ({}, {"message": message})
         self._record(request, "change", obj, before, after)
 
-    def log_deletions(self, request: HttpRequest, queryset: QuerySet) -> None:
+    def log_deletions(self, request: HttpRequest, queryset: QuerySet) -> Any:
         for obj in queryset:
             values = {field.name: _plain(field.value_from_object(obj)) for field in obj._meta.concrete_fields}
             self._record(request, "delete", obj, values, {})
@@ -48,7 +48,7 @@ class Audited(admin.ModelAdmin):
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Without those that ask for no right, unless the user may change rows: packages forget to say it."""
-        found = super().get_actions(request)
+        found: dict[str, Any] = super().get_actions(request)
         may_change = self.has_change_permission(request)
         return {name: found[name] for name in found if may_change or hasattr(found[name][0], "allowed_permissions")}
 

@@ -36,7 +36,7 @@ class ServiceAdmin(admin.ModelAdmin):
 
     show_full_result_count = False  # one count a page less
 
-    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
         """Nothing: the service has written the audit."""
 
     log_change = log_addition

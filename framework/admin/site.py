@@ -12,7 +12,7 @@ from framework.admin.audited import Audited
 
 
 class Site(AdminSite):
-    site_url = "/" if settings.DEBUG else None  # type: ignore[assignment]  # the page at / is for development
+    site_url = "/" if settings.DEBUG else None  # the page at / is for development
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
         """Leaves out what ADMIN_WITHOUT names: pages of packages that would go around our rules."""

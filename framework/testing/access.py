@@ -87,12 +87,12 @@ def _word(code: str | None) -> str:
 def _enough(door: Door, staff: Caller) -> str:
     """The rights each of which opens the door to staff."""
     found = []
-    for right in Permission.objects.filter(content_type__app_label=door.label).order_by("content_type", "pk"):
+    for right in Permission.objects.filter(content_type__app_label=door.label):
         staff.user.user_permissions.set([right])
         if _word(knock(door, Caller(_read_again(staff.user)))) == "yes":
             found.append(f"`{door.label}.{right.codename}`")
     staff.user.user_permissions.clear()
-    return ", ".join(found) or "no"
+    return ", ".join(sorted(found)) or "no"
 
 
 def _read_again(user: Any) -> Any:
