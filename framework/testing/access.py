@@ -11,6 +11,8 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import transaction
 
+from framework.testing.fixtures import GraphQL
+
 TOKENS = {name: f"matrix-token-{name}" for name in ("scoped", "unscoped", "users")}
 WORDS = {"UNAUTHENTICATED": "log in", "FORBIDDEN": "no", "PERMISSION_DENIED": "no", "NOT_FOUND": "hidden"}
 INTRO = """# Who may do what
@@ -23,6 +25,7 @@ rights; the column after it names the rights each of which is enough.
 
 
 class Caller(NamedTuple):
+    app: GraphQL  # a single-page app, logged in as the user
     user: Any = None
     token: str = ""  # of a service that calls for itself
 
@@ -37,9 +40,13 @@ class Door(NamedTuple):
 
 def cast(user: Any, other: Any, staff: Any, superuser: Any) -> dict[str, Caller]:
     """The callers by their columns."""
-    people = {"nobody": None, "user": user, "other user": other, "staff": staff, "superuser": superuser}
-    services = {"service": Caller(token=TOKENS["scoped"]), "service out of scope": Caller(token=TOKENS["unscoped"])}
-    return {name: Caller(who) for name, who in people.items()} | services
+    people = {"user": user, "other user": other, "staff": staff, "superuser": superuser}
+    services = {"service": TOKENS["scoped"], "service out of scope": TOKENS["unscoped"]}
+    return (
+        {"nobody": Caller(GraphQL())}
+        | {name: Caller(GraphQL().login(who), who) for name, who in people.items()}
+        | {name: Caller(GraphQL(), token=token) for name, token in services.items()}
+    )
 
 
 def tokens(domains: Iterable[str]) -> str:
@@ -89,7 +96,7 @@ def _enough(door: Door, staff: Caller) -> str:
     found = []
     for right in Permission.objects.filter(content_type__app_label=door.label):
         staff.user.user_permissions.set([right])
-        if _word(knock(door, Caller(_read_again(staff.user)))) == "yes":
+        if _word(knock(door, staff._replace(user=_read_again(staff.user)))) == "yes":
             found.append(f"`{door.label}.{right.codename}`")
     staff.user.user_permissions.clear()
     return ", ".join(sorted(found)) or "no"

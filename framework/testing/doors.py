@@ -24,7 +24,6 @@ from framework.actor import NOBODY, Actor, Rule, of_user
 from framework.grpc import assertion
 from framework.grpc.contract import changes_nothing
 from framework.testing.access import TOKENS, Caller, Door
-from framework.testing.fixtures import GraphQL
 from framework.web.urls import views
 
 Arguments = Mapping[str, Mapping[str, Any]]
@@ -82,8 +81,7 @@ class _Operation:
     def __call__(self, caller: Caller) -> str | None:
         if caller.token:
             return None
-        client = GraphQL().login(caller.user) if caller.user else GraphQL()
-        errors = client(self._text, **self._variables).get("errors", [])
+        errors = caller.app(self._text, **self._variables).get("errors", [])
         return errors[0]["extensions"]["code"] if errors else "OK"
 
 

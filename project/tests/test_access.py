@@ -44,6 +44,7 @@ def every_door(callers):
         yield [*found, *doors.http(), *doors.admin(admin.site)]
 
 
+@pytest.mark.timeout(300)  # some 1,500 requests
 def test_the_doors_answer_as_the_table_says(every_door, callers, request):
     text = access.table(every_door, callers)
     if request.config.getoption("--write-access"):
