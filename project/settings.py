@@ -34,9 +34,10 @@ TOOLS = ["tools"] if DEBUG and find_spec("tools") else []  # commands for develo
 INSTALLED_APPS = [
     *TOOLS,
     "framework",  # before django_grpc_framework, whose grpcrunserver it replaces
+    "framework.audit",
     "framework.queue",
     *DOMAINS.values(),
-    "django.contrib.admin",
+    "framework.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -63,6 +64,8 @@ TRUSTED_PROXIES = ENV.trusted_proxies
 CORS_ALLOWED_ORIGINS = list(ENV.cors_allowed_origins)
 CORS_URLS_REGEX = "^/(graphql/?$|accounts/)"
 MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
+# allauth's pages for staff would show secrets of factors, and let staff take over accounts of more rights.
+ADMIN_WITHOUT = ("account.EmailAddress", "account.EmailConfirmation", "mfa.Authenticator", "usersessions.UserSession")
 STATIC_ROOT = BASE_DIR / "static"
 WHITENOISE_USE_FINDERS = DEBUG
 STORAGES = {
@@ -172,6 +175,7 @@ else:
 
 CELERY_BROKER_URL = ENV.broker_url.get_secret_value() or REDIS_URL
 WORKER_PROCESSES = ENV.worker_processes
+AUDIT_DAYS = ENV.audit_days
 
 # gRPC
 

@@ -1,15 +1,26 @@
 """The catalog's door for staff."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 
-from apps.catalog import models, services
+from apps.catalog import models, repository, services
+from apps.catalog.tasks import LOW
 from framework.actor import of_user
 from framework.admin.base import ServiceAdmin, VersionedForm
+from framework.admin.home import Line
 from framework.errors import DomainError
+
+
+def attention(request: HttpRequest) -> Iterator[Line]:
+    """What is about to run out."""
+    if request.user.has_perm("catalog.view_product") and (count := len(repository.low_stock(LOW))):
+        url = reverse("admin:catalog_product_changelist") + f"?is_active__exact=1&stock__lt={LOW}"
+        yield Line("Products low in stock", url, f"{count} with fewer than {LOW} left")
 
 
 class ProductForm(VersionedForm):

@@ -8,9 +8,11 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html_join
 
 from framework.actor import of_user
 from framework.admin.fields import VERSION, column, refuse_mismatch, taken_by
+from framework.audit.trail import entries
 from framework.errors import DomainError
 
 
@@ -64,6 +66,11 @@ class ServiceAdmin(admin.ModelAdmin):
         else:
             obj.pk = self.create(actor, taken_by(self.create)(**values)).id
 
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        """Nothing: the service has written the audit."""
+
+    log_change = log_addition
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
@@ -74,6 +81,12 @@ class ServiceAdmin(admin.ModelAdmin):
             details = "".join(f" {name}: {problem}." for name, problem in error.fields.items())
             self.message_user(request, error.message + details, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+
+def history(changed: str) -> str:
+    """The audit of an object, for a read-only field."""
+    rows = ((f"{row.at:%Y-%m-%d %H:%M:%S}", row.action, row.actor, row.reason) for row in entries(changed))
+    return format_html_join("", "<div>{} {} by {} {}</div>", rows) or "Nothing yet."
 
 
 def _values(row: Model, names: Iterable[str]) -> dict[str, Any]:

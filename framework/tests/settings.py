@@ -37,9 +37,10 @@ DOMAINS = {"library": "framework.tests.library"}
 REMOTE_DOMAINS: dict[str, str] = {}
 INSTALLED_APPS = [
     "framework",
+    "framework.audit",
     "framework.queue",
     *DOMAINS.values(),
-    "django.contrib.admin",
+    "framework.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -56,6 +57,7 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 TRUSTED_PROXIES: tuple[str, ...] = ()
 CORS_ALLOWED_ORIGINS: list[str] = []
 CORS_URLS_REGEX = "^/graphql/?$"
+ADMIN_WITHOUT: tuple[str, ...] = ()
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "session", "csrftoken"
 AUTH_USER_MODEL = "library.User"
 
@@ -70,6 +72,7 @@ EMAIL_URL = ""
 EMAIL_BACKEND = "framework.mail.NoBackend"
 CELERY_BROKER_URL = os.environ.get("BROKER_URL") or REDIS_URL
 WORKER_PROCESSES = 2
+AUDIT_DAYS = 365
 
 GRPC_TOKENS = os.environ.get("GRPC_TOKENS", "")
 GRPC_THREADS = GRPC_STREAMS = 4

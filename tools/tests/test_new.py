@@ -30,7 +30,7 @@ CHECKS = (
 )
 TESTS = (
     "apps/billing",
-    *(f"project/tests/test_{name}.py" for name in ("fields", "schema", "seam")),
+    *(f"project/tests/test_{name}.py" for name in ("access", "fields", "schema", "seam")),
     "tools/tests/test_reasons.py",
 )
 
