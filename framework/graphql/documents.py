@@ -25,7 +25,8 @@ from framework.graphql.errors import ErrorCode, client_error, hide_type_names
 from framework.graphql.estimate import cost_of
 from framework.graphql.executor import Plans
 from framework.graphql.limits import Limits
-from framework.graphql.persisted import AllowList, PersistedQueries, hash_of, identifier_of, not_found
+from framework.graphql.persisted import AllowList, PersistedQueries, not_found
+from framework.graphql.request import hash_of, identifier_of
 from framework.graphql.shape import Shape, check_document
 from framework.graphql.text import check_text
 

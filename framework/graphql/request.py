@@ -3,6 +3,7 @@
 After https://graphql.github.io/graphql-over-http/draft/.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -191,3 +192,23 @@ def _inside(level: list[object]) -> Iterator[object]:
 
 def _refuse(limits: Limits, name: str, what: str) -> GraphQLError:
     return limit_exceeded(limits, name, what, ErrorCode.BAD_USER_INPUT)
+
+
+def hash_of(text: str) -> str:
+    """The SHA-256 of a document as clients write it: lower-case hexadecimal."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def identifier_of(document_id: str | None, extensions: Mapping[str, Any] | None) -> str | None:
+    """The hash or id in a request's `documentId`, there as `sha256:<hash>`, or `extensions.persistedQuery`."""
+    if document_id:
+        return document_id.removeprefix("sha256:")
+    persisted = (extensions or {}).get("persistedQuery")
+    if persisted is None:
+        return None
+    if not isinstance(persisted, dict) or persisted.get("version") != 1:
+        raise client_error("Only version 1 of persistedQuery is known.", ErrorCode.BAD_USER_INPUT)
+    sha256 = persisted.get("sha256Hash")
+    if not isinstance(sha256, str):
+        raise client_error("persistedQuery has no sha256Hash.", ErrorCode.BAD_USER_INPUT)
+    return sha256.lower()
