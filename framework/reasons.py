@@ -13,9 +13,17 @@ from framework.errors import BY_CODE
 Reasons = Mapping[str, tuple[str, ...]]
 
 ANY = (*BY_CODE, "BAD_PAGE_TOKEN", "DATABASE")
-# Of a call that reaches no function.
-GRPC = (
-    *("ACTOR_AUDIENCE", "ACTOR_EXPIRED", "ACTOR_INVALID", "ACTOR_REPLAYED", "MALFORMED", "NONCE_STORE"),
+# Of a request that reaches no function of a domain.
+BEFORE = (
+    *(
+        "ACTOR_AUDIENCE",
+        "ACTOR_EXPIRED",
+        "ACTOR_INVALID",
+        "ACTOR_REPLAYED",
+        "MALFORMED",
+        "NONCE_STORE",
+        "PASSWORDS_BUSY",
+    ),
     *("TOKEN_INVALID", "TOKEN_MISSING", "TOKEN_SCOPE", "TOKEN_TRIES", "USER_INACTIVE"),
 )
 
