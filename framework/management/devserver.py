@@ -191,8 +191,16 @@ def _explain(error: Exception) -> None:
     if type(error).__name__ in ("ImproperlyConfigured", "CommandError") and RELOADED not in os.environ:
         _stop_valkey()
         sys.exit(f"run: {error}")
-    traceback.print_exception(error)
+    print(_traceback(error), end="")
     print("The system starts when a file changes.", flush=True)
+
+
+def _traceback(error: Exception) -> str:
+    """Without the lines of other people's packages, which imported what is broken."""
+    shown, here = traceback.TracebackException.from_exception(error), os.getcwd() + os.sep
+    ours = [frame for frame in shown.stack if frame.filename.startswith(here) and ".venv" not in frame.filename]
+    shown.stack = traceback.StackSummary.from_list(ours)
+    return "".join(shown.format())
 
 
 def _stop_valkey() -> None:

@@ -36,6 +36,7 @@ def prepare(*, first: bool) -> Mapping[str, Callable[[], object]]:
     At the first execution, what they need is set up. Raises CommandError when that fails.
     """
     get_resolver().url_patterns  # noqa: B018 - imports every schema and admin
+    list(discovery.modules("tasks"))  # before Celery does, which logs an error and then raises it
     current_app.loader.import_default_modules()
     if first:
         check_ports()
