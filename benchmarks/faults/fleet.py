@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from benchmarks.faults.front import Caddy, Front
+from benchmarks.faults.front import Front
 from benchmarks.faults.processes import Process, free_port, listens, wait_for
 from benchmarks.faults.shop import Shop
 from benchmarks.faults.world import START_WITHIN, World
@@ -21,9 +21,7 @@ SERVING = {
 class Fleet:
     """The processes by role; those that listen are ready once it is made."""
 
-    def __init__(
-        self, world: World, environment: dict[str, str], front: type[Front] | type[Caddy] = Front, **roles: int
-    ) -> None:
+    def __init__(self, world: World, environment: dict[str, str], **roles: int) -> None:
         """`roles` says how many of each of web, grpc, worker, relay and beat."""
         fill = ("-m", "benchmarks.faults.fill")
         customer = json.loads(world.run(environment, *fill, "customer"))
@@ -36,7 +34,7 @@ class Fleet:
         for name, port in self.ports.items():
             wait_for(name, lambda port=port: listens(port), START_WITHIN)  # type: ignore[misc]
         ports = {role: [self.ports[member.name] for member in self.members.get(role, [])] for role in ("web", "grpc")}
-        self.front = front(world.folder / "front", {role: found or [free_port()] for role, found in ports.items()})
+        self.front = Front(world.folder / "nginx", {role: found or [free_port()] for role, found in ports.items()})
         world.processes.append(self.front.process)
 
     @property

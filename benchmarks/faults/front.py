@@ -1,4 +1,4 @@
-"""The project's nginx, or Caddy, in front of processes of the harness."""
+"""The project's nginx, and its Caddy in front of that, before processes of the harness."""
 
 import os
 import re
@@ -42,23 +42,15 @@ class Front:
 class Caddy:
     """deploy/server/Caddyfile without TLS, as there is no name here that a certificate could be for."""
 
-    def __init__(self, folder: Path, servers: Mapping[str, Sequence[int]]) -> None:
-        folder.mkdir(exist_ok=True)
-        self.port, self.grpc_port = free_port(), free_port()
-        environment = os.environ | {
-            "DOMAIN": f"http://127.0.0.1:{self.port}",
-            "GRPC_DOMAIN": f"http://127.0.0.1:{self.grpc_port}",
-            "WEB": " ".join(f"127.0.0.1:{port}" for port in servers["web"]),
-            "GRPC": " ".join(f"h2c://127.0.0.1:{port}" for port in servers["grpc"]),
-            "XDG_DATA_HOME": str(folder),
-            "XDG_CONFIG_HOME": str(folder),
-        }
+    def __init__(self, folder: Path, front: Front) -> None:
+        folder.mkdir()
+        self.port = free_port()
+        environment = os.environ | {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+        environment |= {"DOMAIN": f"http://127.0.0.1:{self.port}", "WEB": f"127.0.0.1:{front.port}"}
+        environment |= {"GRPC_DOMAIN": f"http://127.0.0.1:{free_port()}", "GRPC": f"127.0.0.1:{front.grpc_port}"}
         command = [_program("caddy"), "run", "--adapter", "caddyfile", "--config", str(DEPLOY / "server" / "Caddyfile")]
         self.process = Process("caddy", command, environment, folder / "log")
         wait_for("Caddy", lambda: listens(self.port), START_WITHIN)
-
-    def stop(self) -> None:
-        self.process.stop()
 
 
 def _upstreams(servers: Mapping[str, Sequence[int]]) -> str:

@@ -14,5 +14,7 @@ compose up --detach --wait postgres redis
 compose run --rm migrate
 for service in web web2 grpc grpc2 worker relay beat; do
     compose up --detach --no-deps --wait "$service"
+    # It looks names up as it reads its files, and the new container may have another address.
+    compose exec --no-TTY nginx nginx -s reload 2>/dev/null || true # at the first start there is none
 done
-compose up --detach --no-deps --wait caddy
+compose up --detach --no-deps --wait nginx caddy
