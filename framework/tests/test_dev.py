@@ -6,14 +6,16 @@ import socket
 import sys
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from cryptography import x509
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
 from framework.context import unit
-from framework.management import devserver
+from framework.management import certificate, devserver
 from framework.management.commands import dev, valkey
 
 
@@ -124,6 +126,29 @@ def test_without_a_terminal_breakpoint_stays_pythons_own(monkeypatch):
         devserver._offer_debugger()
 
     assert "PYTHONBREAKPOINT" not in os.environ
+
+
+def test_a_certificate_is_made_once_for_this_machine_alone(tmp_path):
+    path, key = certificate.prepare(tmp_path / "https")
+    made = path.read_bytes()
+    found = x509.load_pem_x509_certificate(made)
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert list(map(str, names.get_values_for_type(x509.IPAddress))) == ["127.0.0.1", "::1"]
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert certificate.prepare(tmp_path / "https") == (path, key)
+    assert path.read_bytes() == made
+
+
+def test_a_certificate_that_ends_soon_is_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(certificate, "VALID", timedelta(days=29))
+    path, _ = certificate.prepare(tmp_path)
+    old = path.read_bytes()
+    monkeypatch.undo()
+    certificate.prepare(tmp_path)
+
+    assert path.read_bytes() != old
 
 
 @pytest.mark.django_db

@@ -110,9 +110,14 @@ def _in_process_of_its_own(task: Callable[[], None]) -> int:
 def web() -> None:
     from gunicorn.app.wsgiapp import run
 
+    from framework.management.certificate import prepare as prepare_certificate
+
     warnings.filterwarnings("ignore", "No directory at")  # static files are collected for production only
-    settings_of_gunicorn = ["-c", "python:framework.web.gunicorn", "--workers", "1", "--log-level", "warning"]
-    sys.argv = ["gunicorn", *settings_of_gunicorn, "project.wsgi"]
+    options = ["-c", "python:framework.web.gunicorn", "--workers", "1", "--log-level", "warning"]
+    if settings.HTTPS:  # our own worker leaves TLS to a proxy
+        certificate, key = prepare_certificate(settings.DATA_DIR / "https")
+        options += ["--worker-class", "gthread", "--certfile", str(certificate), "--keyfile", str(key)]
+    sys.argv = ["gunicorn", *options, "project.wsgi"]
     run()
 
 
@@ -140,7 +145,7 @@ def _logins() -> Iterator[tuple[str, str]]:
 
 
 def _summary() -> str:
-    site = f"http://{settings.HOST}:{settings.PORT}"
+    site = f"https://localhost:{settings.PORT}" if settings.HTTPS else f"http://{settings.HOST}:{settings.PORT}"
     lines = [
         f"web    | {site}/graphql and {site}/admin/",
         f"grpc   | {settings.HOST}:{settings.GRPC_PORT}, with a token of GRPC_TOKENS",
