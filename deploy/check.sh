@@ -31,6 +31,7 @@ for file in docker-compose.yml docker-compose.dev.yml; do
 done
 docker-compose --file docker-compose.yml config --quiet
 docker-compose --file docker-compose.yml --file docker-compose.dev.yml config --quiet
+DOMAIN=localhost docker-compose --file docker-compose.yml --file deploy/server/compose.yml config --quiet
 
 say "GitHub workflows"
 check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
