@@ -15,12 +15,13 @@ files=${DATA_DIR:-var}
 bare=${DATABASE_URL%%\?*}
 name=${bare##*/}
 at() { printf '%s/%s%s' "${bare%/*}" "$1" "${DATABASE_URL#"$bare"}"; }
-# shellcheck disable=SC2086 # commands of several words
-{
-    in_database() { ${IN_DATABASE:-} "$@"; }
-    in_files() { ${IN_FILES:-} "$@"; }
+in_database() { ${IN_DATABASE:-} "$@"; }
+in_files() { ${IN_FILES:-} "$@"; }
+administer() {
+    in_database env PGOPTIONS=--client-min-messages=warning \
+        psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$(at postgres)" --command "$1"
 }
-administer() { in_database psql --quiet --no-psqlrc --set ON_ERROR_STOP=1 --dbname "$(at postgres)" --command "$1"; }
+drop() { administer "DROP DATABASE IF EXISTS \"$1\" WITH (FORCE)"; }
 
 backup() {
     [ -n "${BACKUP_RECIPIENT:-}" ] || fail "BACKUP_RECIPIENT is needed: the public key that age-keygen prints"
@@ -43,12 +44,13 @@ restore() {
         [ "$answer" = y ] || fail "nothing was changed"
     fi
     # Beside the old one, which is dropped only when all is there.
-    administer "DROP DATABASE IF EXISTS \"${name}_restored\" WITH (FORCE)"
+    drop "${name}_restored"
+    trap 'drop "${name}_restored"' EXIT
     administer "CREATE DATABASE \"${name}_restored\""
     age --decrypt --identity "$BACKUP_IDENTITY" "$folder/database.age" |
         in_database pg_restore --exit-on-error --no-owner --dbname "$(at "${name}_restored")"
     age --decrypt --identity "$BACKUP_IDENTITY" "$folder/files.age" | in_files tar --directory "$files" --extract
-    administer "DROP DATABASE IF EXISTS \"$name\" WITH (FORCE)"
+    drop "$name"
     administer "ALTER DATABASE \"${name}_restored\" RENAME TO \"$name\""
     echo "restored $folder; now empty Redis: docs/backup.md"
 }

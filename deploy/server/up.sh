@@ -10,8 +10,8 @@ export CSRF_TRUSTED_ORIGINS="https://$DOMAIN" SECURE_COOKIES=1
 compose() { docker compose --file docker-compose.yml --file deploy/server/compose.yml "$@"; }
 
 compose build --quiet
-compose up --detach --wait postgres redis
-compose run --rm migrate
+compose up --detach redis
+compose run --rm migrate # waits for PostgreSQL
 for service in web web2 grpc grpc2 worker relay beat; do
     compose up --detach --no-deps --wait "$service"
     # It looks names up as it reads its files, and the new container may have another address.

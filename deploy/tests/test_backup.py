@@ -23,6 +23,12 @@ def administer(statement):
         connection.execute(statement)
 
 
+def databases():
+    with psycopg.connect(f"{SERVER}/postgres") as connection:
+        names = connection.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [NAME])
+        return [name for (name,) in names]
+
+
 def rows():
     with psycopg.connect(f"{SERVER}/{NAME}") as connection:
         return connection.execute("SELECT text FROM note").fetchall()
@@ -58,7 +64,8 @@ def test_what_was_backed_up_comes_back(environment, tmp_path):
     administer(f"DROP DATABASE {NAME} WITH (FORCE)")
     restored = run(environment, "restore", place, answer="y\n")
 
-    assert restored.returncode == 0, restored.stderr
+    assert (restored.returncode, restored.stderr) == (0, "")
+    assert databases() == [NAME]
     assert rows() == [("kept",)]
     assert letter.read_text() == "Dear customer"
 
@@ -82,6 +89,7 @@ def test_a_damaged_backup_changes_no_database(environment, tmp_path):
 
     assert refused.returncode != 0
     assert rows() == [("newer",)]
+    assert databases() == [NAME]
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n"])
