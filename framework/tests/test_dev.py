@@ -14,7 +14,7 @@ from cryptography import x509
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
-from framework.context import unit
+from framework import context
 from framework.management import certificate, devserver, ports
 from framework.management.commands import dev, valkey
 
@@ -99,11 +99,11 @@ def terminal():
 
 
 def stopped():
-    with unit.within(0.01):
+    with context.within(0.01):
         answer = 6 * 7
         breakpoint()
         time.sleep(0.02)
-        unit.check_deadline()
+        context.check_deadline()
     sys.exit(answer)
 
 
