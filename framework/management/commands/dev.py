@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import get_resolver
 
+from framework import discovery
 from framework.management import devserver, ports
 from framework.management.commands import grpcrunserver, relay, valkey
 from framework.observe import health
