@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Sequence
 
 from benchmarks.faults.fleet import Fleet
+from benchmarks.faults.front import Caddy
 from benchmarks.faults.processes import Process, send, wait_for
 from benchmarks.faults.result import percentile
 from benchmarks.faults.traffic import Browser, Request, Traffic, failures
@@ -30,6 +31,7 @@ def main() -> int:
         "--requests", type=int, default=20_000, metavar="N", help="at least; as long as the deploys take"
     )
     parser.add_argument("--pace", type=float, default=150, metavar="N", help="requests a second")
+    parser.add_argument("--caddy", action="store_true", help="with the project's Caddy in front of nginx")
     parser.add_argument("--keep", action="store_true", help="keep the logs; they are kept anyway when requests fail")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
@@ -40,7 +42,8 @@ def main() -> int:
         world.open()
         with world.row("deploys") as (database, environment):
             fleet = Fleet(world, environment, web=2)
-            requests = deploy_under_load(world, fleet, options.deploys, options.requests, options.pace)
+            port = caddy(world, fleet) if options.caddy else fleet.front.port
+            requests = deploy_under_load(world, fleet, port, options.deploys, options.requests, options.pace)
             failed = report(requests, Tables(world, database), options.deploys)
     except KeyboardInterrupt:
         print("\nstopped", flush=True)
@@ -49,8 +52,14 @@ def main() -> int:
     return min(failed, 1)
 
 
-def deploy_under_load(world: World, fleet: Fleet, deploys: int, least: int, pace: float) -> list[Request]:
-    traffic = Traffic([Browser(fleet.front.port, fleet.shop).send for _ in range(BROWSERS)], pace)
+def caddy(world: World, fleet: Fleet) -> int:
+    front = Caddy(world.folder / "caddy", fleet.front)
+    world.processes.append(front.process)
+    return front.port
+
+
+def deploy_under_load(world: World, fleet: Fleet, port: int, deploys: int, least: int, pace: float) -> list[Request]:
+    traffic = Traffic([Browser(port, fleet.shop).send for _ in range(BROWSERS)], pace)
     time.sleep(PAUSE)
     for number in range(deploys):
         web = fleet.web[number // 2 % 2]

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Everything about deploying that can be checked without a cloud: files, templates, configurations, the image.
+# `deploy/check.sh audit` asks for known vulnerabilities of the dependencies instead, which needs the internet.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,6 +16,12 @@ export PATH
 
 say() { printf '\ndeploy: %s\n' "$*"; }
 
+if [ "${1:-}" = audit ]; then
+    say "known vulnerabilities"
+    pip-audit --strict --no-deps --disable-pip --requirement requirements/constraints.txt
+    cd clients && exec npm audit --audit-level=high
+fi
+
 say "Dockerfiles"
 hadolint Dockerfile deploy/Dockerfile.supervisord
 
@@ -24,9 +31,14 @@ for file in docker-compose.yml docker-compose.dev.yml; do
 done
 docker-compose --file docker-compose.yml config --quiet
 docker-compose --file docker-compose.yml --file docker-compose.dev.yml config --quiet
+DOMAIN=localhost docker-compose --file docker-compose.yml --file deploy/server/compose.yml config --quiet
 
 say "GitHub workflows"
 check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
+check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+zizmor --offline --quiet --no-progress .github
+if command -v actionlint >/dev/null; then actionlint; else echo "SKIPPED: actionlint is not installed" >&2; fi
 
 say "CloudFormation"
 folder=$(mktemp -d)

@@ -107,6 +107,9 @@ class Env(BaseSettings):
 
     host: str = Field("127.0.0.1", description="The address to listen on; 0.0.0.0 for every interface.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the web server.")
+    https: bool = Field(
+        False, description="`./run` serves https, by a certificate that it makes in DATA_DIR. Under DEBUG only."
+    )
     grpc_port: int = Field(50051, ge=1, le=65535, description="Port of the gRPC server.")
     web_threads: int = Field(4, ge=1, le=64, description="Threads of each web worker.")
     web_workers: int = Field(2, ge=1, le=64, description="Worker processes of the web server: one for each CPU.")
@@ -254,6 +257,13 @@ class Env(BaseSettings):
     def _statements_are_for_development(cls, value: bool, info: ValidationInfo) -> bool:
         if value and not info.data.get("debug"):
             raise ValueError("must be off unless DEBUG=1: statements hold personal data")
+        return value
+
+    @field_validator("https")
+    @classmethod
+    def _own_certificates_are_for_development(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and not info.data.get("debug"):
+            raise ValueError("must be off unless DEBUG=1: in production a proxy ends TLS")
         return value
 
     @field_validator("allowed_hosts")

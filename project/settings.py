@@ -22,7 +22,7 @@ DATA_DIR = ENV.data_dir
 DEBUG = ENV.debug
 SECRET_KEY = ENV.secret_key.get_secret_value()
 SHARD_ID = ENV.shard_id
-HOST, PORT, GRPC_PORT = ENV.host, ENV.port, ENV.grpc_port
+HOST, PORT, GRPC_PORT, HTTPS = ENV.host, ENV.port, ENV.grpc_port, ENV.https
 
 # Domains
 
@@ -77,7 +77,7 @@ STORAGES = {
     },
 }
 
-SECURE = ENV.secure_cookies and not DEBUG
+SECURE = ENV.secure_cookies and (HTTPS or not DEBUG)
 SECURE_SSL_REDIRECT = SECURE
 SECURE_HSTS_SECONDS = int(ENV.hsts.partition(";")[0] or 0) if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = "includeSubDomains" in ENV.hsts

@@ -1,4 +1,4 @@
-"""The project's nginx, in front of processes of the harness."""
+"""The project's nginx, and its Caddy in front of that, before processes of the harness."""
 
 import os
 import re
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from benchmarks.faults.processes import Process, free_port, listens, wait_for
 
-CONFIGURATION = Path(__file__).resolve().parents[2] / "deploy" / "nginx"
+DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
+CONFIGURATION = DEPLOY / "nginx"
 START_WITHIN = 10.0
 
 
@@ -30,12 +31,26 @@ class Front:
             text = text.replace(old, new)
         (folder / "nginx.conf").write_text(text)
         (folder / "upstreams.conf").write_text(_upstreams(servers))
-        command = [_nginx(), "-p", str(folder), "-c", "nginx.conf", "-g", "daemon off;"]
+        command = [_program("nginx"), "-p", str(folder), "-c", "nginx.conf", "-g", "daemon off;"]
         self.process = Process("nginx", command, os.environ, folder / "log")
         wait_for("nginx", lambda: listens(self.port), START_WITHIN)
 
     def stop(self) -> None:
         self.process.stop()
+
+
+class Caddy:
+    """deploy/server/Caddyfile without TLS, as there is no name here that a certificate could be for."""
+
+    def __init__(self, folder: Path, front: Front) -> None:
+        folder.mkdir()
+        self.port = free_port()
+        environment = os.environ | {"XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+        environment |= {"DOMAIN": f"http://127.0.0.1:{self.port}", "WEB": f"127.0.0.1:{front.port}"}
+        environment |= {"GRPC_DOMAIN": f"http://127.0.0.1:{free_port()}", "GRPC": f"127.0.0.1:{front.grpc_port}"}
+        command = [_program("caddy"), "run", "--adapter", "caddyfile", "--config", str(DEPLOY / "server" / "Caddyfile")]
+        self.process = Process("caddy", command, environment, folder / "log")
+        wait_for("Caddy", lambda: listens(self.port), START_WITHIN)
 
 
 def _upstreams(servers: Mapping[str, Sequence[int]]) -> str:
@@ -47,8 +62,8 @@ def _upstreams(servers: Mapping[str, Sequence[int]]) -> str:
     return re.sub(r"    server (\w+):\d+(.*);", lines, (CONFIGURATION / "upstreams.conf").read_text())
 
 
-def _nginx() -> str:
-    found = shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
+def _program(name: str) -> str:
+    found = shutil.which(name, path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
     if found is None:
-        raise SystemExit("nginx is needed: apt install nginx")
+        raise SystemExit(f"{name} is needed: apt install {name}")
     return found

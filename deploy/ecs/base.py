@@ -88,8 +88,26 @@ def _rights(plan: Plan) -> Resources:
             Policies=[{"PolicyName": "secrets", "PolicyDocument": {"Version": "2012-10-17", "Statement": [read]}}],
         ),
         # The programs themselves ask nothing of AWS.
-        "TaskRole": _role(),
+        "TaskRole": _role(Policies=[_SHELL]) if plan.opens_shells else _role(),
     }
+
+
+# What the agent in a container needs, through which `aws ecs execute-command` reaches it.
+_SHELL = {
+    "PolicyName": "shell",
+    "PolicyDocument": {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Allow",
+                "Action": [
+                    f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")
+                ],
+                "Resource": "*",
+            }
+        ],
+    },
+}
 
 
 def _role(**properties: Any) -> dict[str, Any]:

@@ -101,6 +101,10 @@ class Plan(NamedTuple):
         return (first, first + len(exporter.ROLES) - 1) if first else None
 
     @property
+    def opens_shells(self) -> bool:
+        return bool(self.aws.get("shell", False))
+
+    @property
     def name(self) -> str:
         return f"{self.project}-{self.environment}"
 

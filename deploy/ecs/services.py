@@ -37,6 +37,7 @@ def _service(plan: Plan, task: Task) -> Resources:
         "LaunchType": "FARGATE",
         "TaskDefinition": {"Ref": f"{task.id}Task"},
         "PropagateTags": "SERVICE",
+        "EnableExecuteCommand": plan.opens_shells,
         "DeploymentConfiguration": {
             "MinimumHealthyPercent": 100,
             "MaximumPercent": 200,

@@ -248,3 +248,25 @@ def test_the_connections_of_all_tasks_are_counted(files):
 
     # 10 web of 2 processes, 10 gRPC, 10 workers of one process, 2 beat and 2 relay.
     assert found.connections == {"backend": 10 * 2 * (6 + 1) + 10 * (6 + 1) + 10 * 3 + 2 * 1 + 2 * 2}
+
+
+def shells(found):
+    allowed = base.template(found)["Resources"]["TaskRole"]["Properties"].get("Policies", [])
+    resources = services.template(found)["Resources"].values()
+    enabled = {r["Properties"]["EnableExecuteCommand"] for r in resources if r["Type"] == "AWS::ECS::Service"}
+    return enabled, [action for policy in allowed for action in policy["PolicyDocument"]["Statement"][0]["Action"]]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_nobody_gets_a_shell_in_a_task_unless_the_values_say_so(files, environment):
+    assert shells(plan.load(environment)) == ({False}, [])
+
+    folder = files(f"{environment}.toml", "shell = false", "shell = true")
+    enabled, actions = shells(plan.load(environment, folder))
+    assert enabled == {True}
+    assert actions == [
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
+    ]

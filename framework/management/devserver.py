@@ -21,6 +21,7 @@ LOOK_EVERY = 0.3  # seconds between two looks at the files
 STOP_GRACE = 15.0  # seconds they get to finish their work after Ctrl-C
 # In the environment of all executions but the first: the process ids of the roles that are stopping.
 RELOADED = "DEVSERVER_RELOADED"
+TERMINAL = "DEVSERVER_TERMINAL"  # there, the device that `breakpoint()` talks to
 VALKEY = "DEVSERVER_VALKEY"  # there, the process id of the embedded Valkey, which a reload leaves alone
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -31,6 +32,7 @@ Role = Callable[[], object]
 def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts its background jobs with SIGINT ignored
         signal.signal(number, signal.default_int_handler)
+    _offer_debugger()
     before, team = snapshot(), Team(map(int, os.environ.get(RELOADED, "").split()))
     try:
         try:
@@ -166,6 +168,13 @@ def _become(run: Role, output: int) -> NoReturn:
         os._exit(code)
 
 
+def _offer_debugger() -> None:
+    """Have `breakpoint()` in a role call framework/management/debugger.py, where a person is at the terminal."""
+    if sys.stdin and sys.stdin.isatty():
+        os.environ[TERMINAL] = os.ttyname(sys.stdin.fileno())
+        os.environ.setdefault("PYTHONBREAKPOINT", "framework.management.debugger.stop")
+
+
 def _import() -> Mapping[str, Role]:
     """Import the whole project, and set it up at the first execution."""
     import django
@@ -182,8 +191,16 @@ def _explain(error: Exception) -> None:
     if type(error).__name__ in ("ImproperlyConfigured", "CommandError") and RELOADED not in os.environ:
         _stop_valkey()
         sys.exit(f"run: {error}")
-    traceback.print_exception(error)
+    print(_traceback(error), end="")
     print("The system starts when a file changes.", flush=True)
+
+
+def _traceback(error: Exception) -> str:
+    """Without the lines of other people's packages, which imported what is broken."""
+    shown, here = traceback.TracebackException.from_exception(error), os.getcwd() + os.sep
+    ours = [frame for frame in shown.stack if frame.filename.startswith(here) and ".venv" not in frame.filename]
+    shown.stack = traceback.StackSummary.from_list(ours)
+    return "".join(shown.format())
 
 
 def _stop_valkey() -> None:

@@ -6,6 +6,7 @@ import time
 import structlog
 from amqp.exceptions import MessageNacked
 from celery import Celery
+from django.conf import settings
 from django.db import Error, close_old_connections
 from kombu.exceptions import EncodeError
 
@@ -82,13 +83,15 @@ def run(app: Celery, stop: threading.Event) -> None:
 def report() -> None:
     """Log the state of the queue: what scales the workers where metrics are made of logs."""
     found = state.queue_state()
-    log.info("queue", waiting=found.due + found.published + found.stalled, **found._asdict())
+    write = log.debug if settings.DEBUG else log.info
+    write("queue", waiting=found.due + found.published + found.stalled, **found._asdict())
 
 
 def check_broker(marked: broker.Broker) -> None:
     """Publish again what the broker may have lost, if it was wiped or another took its place."""
     if not marked.is_marked():
-        log.warning("the broker was restarted or wiped", published_again=outbox.publish_again())
+        if again := outbox.publish_again():  # none at a first start
+            log.warning("the broker was restarted or wiped", published_again=again)
         marked.mark()
     record_heartbeat("broker", at_most_every=10)
 

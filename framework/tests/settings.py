@@ -23,6 +23,7 @@ SHARD_ID = 0
 HOST = os.environ.get("HOST", "127.0.0.1")
 PORT = int(os.environ.get("PORT", "8000"))
 GRPC_PORT = int(os.environ.get("GRPC_PORT", "50051"))
+HTTPS = False
 ENV = SimpleNamespace(
     web_workers=int(os.environ.get("WEB_WORKERS", "2")),
     web_threads=int(os.environ.get("WEB_THREADS", "4")),

@@ -1,16 +1,21 @@
 """The commands that set a system up and run it."""
 
 import os
+import pty
 import socket
 import sys
 import time
+from contextlib import contextmanager
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
+from cryptography import x509
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
-from framework.management import devserver, ports
+from framework import context
+from framework.management import certificate, devserver, ports
 from framework.management.commands import dev, valkey
 
 
@@ -77,6 +82,82 @@ def test_a_role_that_fails_is_told_and_takes_nobody_along(capfd):
     assert len(team.pids) == 1
     team.stop(0)
     assert team.pids == set()
+
+
+@contextmanager
+def terminal():
+    """A pseudo-terminal as standard input; yields the end that a person would sit at."""
+    person, device = pty.openpty()
+    stdin = sys.stdin
+    try:
+        with os.fdopen(os.dup(device)) as sys.stdin:
+            yield person
+    finally:
+        sys.stdin = stdin
+        os.close(device)
+        os.close(person)
+
+
+def stopped():
+    with context.within(0.01):
+        answer = 6 * 7
+        breakpoint()
+        time.sleep(0.02)
+        context.check_deadline()
+    sys.exit(answer)
+
+
+def test_a_breakpoint_in_a_role_opens_the_terminal_and_lifts_the_deadline(monkeypatch, capfd):
+    monkeypatch.setenv("PYTHONBREAKPOINT", "")
+    monkeypatch.delenv("PYTHONBREAKPOINT")
+    monkeypatch.setenv(devserver.TERMINAL, "")
+    with terminal() as person:
+        devserver._offer_debugger()
+        team = devserver.Team([])
+        team.start("web", stopped)
+        said = b""
+        while b"(Pdb)" not in said:
+            said += os.read(person, 1024)
+        os.write(person, b"p answer + 1\ncontinue\n")
+        while b"43" not in said:
+            said += os.read(person, 1024)
+        while "ended" not in (printed := capfd.readouterr().out):
+            team.watch(0.1)
+
+    assert b"stopped()" in said
+    assert printed == "web    | ended with code 42; it starts again when a file changes\n"
+
+
+def test_without_a_terminal_breakpoint_stays_pythons_own(monkeypatch):
+    monkeypatch.delenv("PYTHONBREAKPOINT", raising=False)
+    with open(os.devnull) as null:
+        monkeypatch.setattr(sys, "stdin", null)
+        devserver._offer_debugger()
+
+    assert "PYTHONBREAKPOINT" not in os.environ
+
+
+def test_a_certificate_is_made_once_for_this_machine_alone(tmp_path):
+    path, key = certificate.prepare(tmp_path / "https")
+    made = path.read_bytes()
+    found = x509.load_pem_x509_certificate(made)
+    names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert list(map(str, names.get_values_for_type(x509.IPAddress))) == ["127.0.0.1", "::1"]
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert certificate.prepare(tmp_path / "https") == (path, key)
+    assert path.read_bytes() == made
+
+
+def test_a_certificate_that_ends_soon_is_made_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(certificate, "VALID", timedelta(days=29))
+    path, _ = certificate.prepare(tmp_path)
+    old = path.read_bytes()
+    monkeypatch.undo()
+    certificate.prepare(tmp_path)
+
+    assert path.read_bytes() != old
 
 
 @pytest.mark.django_db

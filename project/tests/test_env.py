@@ -209,3 +209,11 @@ def test_a_data_folder_that_cannot_be_made_is_refused_with_its_path(tmp_path):
 
     with pytest.raises(ImproperlyConfigured, match=r"DATA_DIR=.*/file/var: cannot be made \(Not a dir"):
         env.make_data_dir(tmp_path / "file" / "var")
+
+
+def test_own_certificates_are_for_development(environ):
+    environ(DEBUG="1", HTTPS="1")
+    assert env.load(Env).https is True
+
+    environ(**PRODUCTION)
+    assert problems() == ["HTTPS='1': must be off unless DEBUG=1: in production a proxy ends TLS"]

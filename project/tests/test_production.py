@@ -49,3 +49,11 @@ def test_browsers_are_held_to_https_only_as_far_as_asked(tmp_path, given, set_to
     done = manage("shell", "--no-imports", "-c", HSTS, DATA_DIR=str(tmp_path), HSTS=given)
 
     assert done.stdout.strip() == set_to, done.stderr
+
+
+@pytest.mark.parametrize("https", ["0", "1"])
+def test_in_development_cookies_need_https_only_where_it_is_served(tmp_path, https):
+    script = "from django.conf import settings as s; print(s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE)"
+    done = manage("shell", "-v", "0", "-c", script, DEBUG="1", HTTPS=https, DATA_DIR=str(tmp_path))
+
+    assert done.stdout == f"{https == '1'} {https == '1'}\n", done.stderr

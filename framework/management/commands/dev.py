@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import get_resolver
 
+from framework import discovery
 from framework.management import devserver, ports
 from framework.management.commands import grpcrunserver, relay, valkey
 from framework.observe import health
@@ -36,6 +37,7 @@ def prepare(*, first: bool) -> Mapping[str, Callable[[], object]]:
     At the first execution, what they need is set up. Raises CommandError when that fails.
     """
     get_resolver().url_patterns  # noqa: B018 - imports every schema and admin
+    list(discovery.modules("tasks"))  # before Celery does, which logs an error and then raises it
     current_app.loader.import_default_modules()
     if first:
         check_ports()
@@ -110,9 +112,14 @@ def _in_process_of_its_own(task: Callable[[], None]) -> int:
 def web() -> None:
     from gunicorn.app.wsgiapp import run
 
+    from framework.management.certificate import prepare as prepare_certificate
+
     warnings.filterwarnings("ignore", "No directory at")  # static files are collected for production only
-    settings_of_gunicorn = ["-c", "python:framework.web.gunicorn", "--workers", "1", "--log-level", "warning"]
-    sys.argv = ["gunicorn", *settings_of_gunicorn, "project.wsgi"]
+    options = ["-c", "python:framework.web.gunicorn", "--workers", "1", "--log-level", "warning"]
+    if settings.HTTPS:  # our own worker leaves TLS to a proxy
+        certificate, key = prepare_certificate(settings.DATA_DIR / "https")
+        options += ["--worker-class", "gthread", "--certfile", str(certificate), "--keyfile", str(key)]
+    sys.argv = ["gunicorn", *options, "project.wsgi"]
     run()
 
 
@@ -135,7 +142,7 @@ def run_relay() -> None:
 
 
 def _summary() -> str:
-    site = f"http://{settings.HOST}:{settings.PORT}"
+    site = f"https://localhost:{settings.PORT}" if settings.HTTPS else f"http://{settings.HOST}:{settings.PORT}"
     lines = [
         f"web    | {site}/ tells the rest; {site}/graphql and {site}/admin/",
         f"grpc   | {settings.HOST}:{settings.GRPC_PORT}, with a token of GRPC_TOKENS",
