@@ -8,6 +8,7 @@ from typing import Any
 from django.template import Context, Engine
 from graphql.pyutils import snake_to_camel
 
+from tools import wheel
 from tools.new import names
 from tools.new.model import Field, Model
 
@@ -28,10 +29,10 @@ _ALONE = re.compile(r"^[ \t]*(\{%.*?%\})\n", re.MULTILINE)
 _ENGINE = Engine(autoescape=False)
 
 
-def files(model: Model) -> dict[PurePosixPath, str]:
+def files(model: Model) -> dict[str, str]:
     """The text of each file by its path from the root."""
     context = _context(model)
-    return {path: _render(template, context) for path, template in _templates(model)}
+    return {path.as_posix(): _render(template, context) for path, template in _templates(model)}
 
 
 def _templates(model: Model) -> Iterator[tuple[PurePosixPath, Path]]:
@@ -60,6 +61,7 @@ def _context(model: Model) -> dict[str, Any]:
         "config": names.camel(model.domain),
         "label": model.words.capitalize(),
         "index": f"{model.domain}_{model.one}"[:23] + "_newest",
+        "client": wheel.package(),
         "grpc": "grpc" in model.doors,
         "uses": {name: name in columns for name in ("TEXT", "INTEGER", "UUID", "URL")},
         "imports": _imports(model),

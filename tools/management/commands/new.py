@@ -1,6 +1,7 @@
 """`manage.py new domain billing.Invoice number:str! ...`: makes a domain, or takes the last one back."""
 
 import difflib
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.apps import apps
@@ -14,13 +15,15 @@ from tools.new.model import DOORS, Model
 from tools.new.names import NameRefused
 from tools.new.spec import SpecRefused, parse
 
+Change = tuple[str, Mapping[str, str]]  # the domain, and the text of each file by its path
+
 
 class Command(BaseCommand):
     help = "Makes a whole domain, green at once: ./run new domain billing.Invoice number:str! total:money"
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("what", nargs="?", choices=("domain",))
+        parser.add_argument("what", nargs="?", choices=tuple(MAKERS))
         parser.add_argument("target", nargs="?", metavar="domain.Model", help="as in billing.Invoice")
         parser.add_argument(
             "fields",
@@ -39,32 +42,28 @@ class Command(BaseCommand):
         if not options["target"]:
             raise CommandError("Say what to make, as in: new domain billing.Invoice number:str! total:money")
         try:
-            model = parse(options["target"], options["fields"], models=_models(), doors=options["doors"])
-            _check_free(model)
-            self._show(model) if options["dry_run"] else self._write(model)
+            domain, texts = MAKERS[options["what"]](options)
+            self._show(texts) if options["dry_run"] else self._write(options["target"], domain, texts)
         except (SpecRefused, NameRefused) as error:
             raise CommandError(str(error)) from None
 
-    def _write(self, model: Model) -> None:
+    def _write(self, name: str, domain: str, texts: Mapping[str, str]) -> None:
         try:
-            made = generate.write(settings.BASE_DIR, model, _journal())
+            changed = generate.write(settings.BASE_DIR, name, domain, texts, _journal())
         except RuntimeError as error:
             raise CommandError(f"Nothing was kept, as a step failed. {error}") from None
-        for path in made:
-            self.stdout.write(f"new      {path}")
-        for path in generate.SHARED:
-            self.stdout.write(f"changed  {path}")
-        self.stdout.write(self.style.SUCCESS(f"Next: ./run test apps/{model.domain}, or ./run new --undo"))
+        for path, before in sorted(changed.items()):
+            self.stdout.write(f"{'new    ' if before is None else 'changed'}  {path}")
+        self.stdout.write(self.style.SUCCESS(f"Next: ./run test apps/{domain}, or ./run new --undo"))
 
-    def _show(self, model: Model) -> None:
-        for path, text in render.files(model).items():
-            self.stdout.write(f"new      {path} ({text.count(chr(10))} lines)")
-        old = (settings.BASE_DIR / "project" / "env.py").read_text()
-        new = generate.with_domain(old, model.domain)
-        lines = difflib.unified_diff(
-            old.splitlines(), new.splitlines(), "project/env.py", "project/env.py", lineterm=""
-        )
-        self.stdout.write("\n".join(lines))
+    def _show(self, texts: Mapping[str, str]) -> None:
+        for path, text in texts.items():
+            file = settings.BASE_DIR / path
+            if not file.exists():
+                self.stdout.write(f"new      {path} ({text.count(chr(10))} lines)")
+                continue
+            old, new = file.read_text().splitlines(), text.splitlines()
+            self.stdout.write("\n".join(difflib.unified_diff(old, new, path, path, lineterm="")))
         self.stdout.write(
             "And what is made from these: generated contracts, a migration, settings docs, schema.graphql."
         )
@@ -80,8 +79,15 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"{name} was taken back."))
 
 
+def _domain(options: Mapping[str, Any]) -> Change:
+    model = parse(options["target"], options["fields"], models=_models(), doors=options["doors"])
+    _check_free(model)
+    source = (settings.BASE_DIR / "project" / "env.py").read_text()
+    return model.domain, render.files(model) | {"project/env.py": generate.with_domain(source, model.domain)}
+
+
 def _journal() -> Journal:
-    return Journal(settings.BASE_DIR, settings.BASE_DIR / "var" / "new.json")
+    return Journal(settings.BASE_DIR, settings.DATA_DIR / "new.json")
 
 
 def _models() -> list[str]:
@@ -109,3 +115,6 @@ def _check_schema(model: Model) -> None:
     roots = query.fields if query else {}
     if taken := [name for name in (render.graphql(model.one), render.graphql(model.many)) if name in roots]:
         raise SpecRefused(f"GraphQL has a field {taken[0]!r} already: choose another name for the model.")
+
+
+MAKERS: dict[str, Callable[[Mapping[str, Any]], Change]] = {"domain": _domain}
