@@ -46,10 +46,6 @@ def _text(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
-def _text(path: Path) -> str:
-    return path.read_text() if path.exists() else ""
-
-
 def _files(root: Path, patterns: tuple[str, ...]) -> list[str]:
     return sorted(path.relative_to(root).as_posix() for pattern in patterns for path in root.glob(pattern))
 

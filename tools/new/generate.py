@@ -66,11 +66,17 @@ def write(root: Path, name: str, domain: str, texts: Mapping[str, str], journal:
     return changed
 
 
+def tidied(root: Path, path: str, text: str) -> str:
+    """Python as `./run fix` leaves it. Raises RuntimeError with what ruff said."""
+    if not path.endswith(".py"):
+        return text
+    ruff, name = programs.path("ruff"), ("--quiet", f"--stdin-filename={path}", "-")
+    text = _run(root, ruff, "check", "--fix", "--exit-zero", "--select=F401,I,RUF022", *name, text=text)
+    return _run(root, ruff, "format", *name, text=text)
+
+
 def _generate(root: Path, domain: str) -> None:
-    """Tidy what was written, and generate the rest. Raises RuntimeError with what the program said."""
-    ruff, package = programs.path("ruff"), f"apps/{domain}"
-    _run(root, ruff, "check", "--quiet", "--fix", "--select", "F401,I,RUF022", package)
-    _run(root, ruff, "format", "--quiet", package, "project/env.py")
+    """Generate what is made from what was written. Raises RuntimeError with what the program said."""
     if (root / "protos" / domain).exists():
         protos.generate(root)
     derive(root, f"makemigrations {domain} --no-header --verbosity=0", "settings_docs", "schema_check --write")
@@ -81,12 +87,13 @@ def derive(root: Path, *commands: str) -> None:
     _run(root, sys.executable, "-c", _DERIVE, *commands)
 
 
-def _run(root: Path, *command: str) -> None:
+def _run(root: Path, *command: str, text: str = "") -> str:
     environ = os.environ | {"DEBUG": "1", "DJANGO_SETTINGS_MODULE": "project.settings"}
     environ.pop("DOMAINS", None)
-    done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=root, env=environ, capture_output=True, text=True, input=text, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(command[:1] + command[3:])}:\n{done.stdout}{done.stderr}")
+    return done.stdout
 
 
 def _snapshot(root: Path, domain: str) -> dict[str, str]:

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from project.env import BASE_DIR, Env
-from tools.new.generate import with_domain
+from tools.new import field as adding
+from tools.new.generate import with_domain, without_domain
 from tools.new.names import NameRefused
 from tools.new.spec import SpecRefused, parse
 
@@ -68,8 +69,11 @@ def only_unstaged(tree):
 
 
 @pytest.mark.timeout(240)
-def test_a_rich_domain_is_green_at_once_and_taken_back_without_a_trace(tree):
+def test_a_rich_domain_grows_is_green_at_once_and_taken_back_without_a_trace(tree):
     new(tree, "domain", "billing.Invoice", *RICH)
+    new(tree, "model", "billing.CreditNote", "code:str!", "sum:money", "kind:enum(full,part)", "of:accounts.User")
+    new(tree, "field", "billing.Invoice", "memo:text?", "rank:int=3", "paid:bool=false")
+    new(tree, "field", "billing.CreditNote", "since:date?")
 
     for check in CHECKS:
         run(tree, *check)
@@ -77,7 +81,8 @@ def test_a_rich_domain_is_green_at_once_and_taken_back_without_a_trace(tree):
     assert f"({LISTED}" in (tree / "project" / "env.py").read_text()
     assert "createInvoice" in (tree / "project" / "schema.graphql").read_text()
 
-    new(tree, "--undo")
+    for _ in range(4):
+        new(tree, "--undo")
     assert only_unstaged(tree) == []
     assert not (tree / "apps" / "billing").exists()
 
@@ -168,6 +173,22 @@ def test_a_field_that_cannot_be_is_refused(word, cause):
     assert refusal("billing.Invoice", word).startswith(cause)
 
 
+@pytest.mark.parametrize(
+    ("word", "cause"),
+    [
+        ("x:str", "x: there are rows without it: add ? or a default"),
+        ("x:str!?", "x: a unique column locks the table while it is added."),
+        ("x:enum(a,b)=a", "x: an enum is added by hand: docs/add-a-field.md."),
+        ("x:accounts.User?", "x: a reference is added by hand"),
+    ],
+)
+def test_a_column_that_cannot_come_while_the_release_before_writes_is_refused(word, cause):
+    (field,) = parse("billing.Invoice", [word], models=MODELS).fields
+    with pytest.raises(SpecRefused) as refused:
+        adding.check(field)
+    assert str(refused.value).startswith(cause)
+
+
 def test_a_field_twice_no_field_and_an_unknown_door_are_refused():
     assert refusal("billing.Invoice", "a:int", "a:str") == "a: each field stands once."
     assert refusal("billing.Invoice") == "billing.Invoice: name at least one field, as in number:str!"
@@ -180,5 +201,7 @@ def test_a_domain_is_added_to_the_default_of_domains():
     source = '    domains: CommaSeparated = Field(\n        ("catalog",),\n        description="",\n    )\n'
 
     assert '        ("catalog", "billing"),\n' in with_domain(source, "billing")
+    assert without_domain(with_domain(source, "billing"), "billing") == source
+    assert "        (),\n" in without_domain(source, "catalog")
     with pytest.raises(SpecRefused):
         with_domain("domains = []", "billing")

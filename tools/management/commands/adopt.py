@@ -30,10 +30,12 @@ class Command(BaseCommand):
         if changed := git_release.uncommitted():
             raise CommandError(f"Commit your changes first, so that git can take it back:\n{changed}")
         texts = adopt.texts(settings.BASE_DIR, NAME.default, name, git_release.described())
-        for path in parts.folders(settings.BASE_DIR, gone):
+        folders = parts.folders(settings.BASE_DIR, gone)
+        for path in folders:
             self.stdout.write(f"removed  {path}")
         for path in sorted({*texts, *parts.texts_without(settings.BASE_DIR, gone)}):
-            self.stdout.write(f"changed  {path}")
+            if not path.startswith(tuple(f"{folder}/" for folder in folders)):
+                self.stdout.write(f"changed  {path}")
         if not options["dry_run"]:
             _write(name, gone)
             self.stdout.write(self.style.SUCCESS(f"{name} is committed. Next: ./run check && ./run test, then ./run"))

@@ -9,17 +9,18 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from project.env import Env
-from tools.new import generate, render
+from tools.new import extend, generate, render
+from tools.new import field as adding
 from tools.new.journal import Changed, Journal
 from tools.new.model import DOORS, Model
 from tools.new.names import NameRefused
-from tools.new.spec import SpecRefused, parse
+from tools.new.spec import SpecRefused, parse, parse_fields
 
 Change = tuple[str, Mapping[str, str]]  # the domain, and the text of each file by its path
 
 
 class Command(BaseCommand):
-    help = "Makes a whole domain, green at once: ./run new domain billing.Invoice number:str! total:money"
+    help = "Makes a domain, or a field: new domain billing.Invoice number:str!, new field billing.Invoice note:text?"
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,7 +43,8 @@ class Command(BaseCommand):
         if not options["target"]:
             raise CommandError("Say what to make, as in: new domain billing.Invoice number:str! total:money")
         try:
-            domain, texts = MAKERS[options["what"]](options)
+            domain, made = MAKERS[options["what"]](options)
+            texts = {path: generate.tidied(settings.BASE_DIR, path, text) for path, text in made.items()}
             self._show(texts) if options["dry_run"] else self._write(options["target"], domain, texts)
         except (SpecRefused, NameRefused) as error:
             raise CommandError(str(error)) from None
@@ -100,11 +102,12 @@ def _check_free(model: Model) -> None:
     labels = {config.label for config in apps.get_app_configs()} | set(Env.model_fields["domains"].default)
     if model.domain in labels or (settings.BASE_DIR / "apps" / model.domain).exists():
         raise SpecRefused(f"There is {model.domain!r} already: choose another name for the domain.")
-    if "graphql" in model.doors:
-        _check_schema(model)
+    _check_schema(model)
 
 
 def _check_schema(model: Model) -> None:
+    if "graphql" not in model.doors:
+        return
     from project.schema import schema
 
     types = schema.graphql_schema.type_map
@@ -117,4 +120,29 @@ def _check_schema(model: Model) -> None:
         raise SpecRefused(f"GraphQL has a field {taken[0]!r} already: choose another name for the model.")
 
 
-MAKERS: dict[str, Callable[[Mapping[str, Any]], Change]] = {"domain": _domain}
+def _model(options: Mapping[str, Any]) -> Change:
+    domain, _, name = options["target"].partition(".")
+    package = settings.BASE_DIR / "apps" / domain
+    if domain not in settings.DOMAINS or not package.is_dir():
+        raise SpecRefused(
+            f"There is no domain {domain!r} in apps/: make it by ./run new domain {options['target']} ..."
+        )
+    doors = options["doors"] or ",".join(door for door, owned in render.DOORS.items() if (package / owned[0]).exists())
+    model = parse(options["target"], options["fields"], models=_models(), doors=doors)
+    if f"{domain}.{name}" in _models():
+        raise SpecRefused(f"There is a model {options['target']!r} already: choose another name.")
+    _check_schema(model)
+    return domain, extend.texts(settings.BASE_DIR, model)
+
+
+def _field(options: Mapping[str, Any]) -> Change:
+    model = parse_fields(options["target"], options["fields"], models=_models())
+    names = {column.name for column in apps.get_model(options["target"])._meta.get_fields()}
+    for field in model.fields:
+        adding.check(field)
+        if field.name in names:
+            raise SpecRefused(f"{options['target']} has a field {field.name!r} already: choose another name.")
+    return model.domain, adding.texts(settings.BASE_DIR, model)
+
+
+MAKERS: dict[str, Callable[[Mapping[str, Any]], Change]] = {"domain": _domain, "model": _model, "field": _field}
