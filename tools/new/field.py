@@ -31,9 +31,7 @@ def check(field: Field) -> None:
             " then add the constraint as docs/migrations.md says."
         )
     if not field.optional:
-        raise SpecRefused(
-            f"{field.name}: rows are there without it: add ? or a default, as in {field.name}:{field.type}?"
-        )
+        raise SpecRefused(f"{field.name}: there are rows without it: add ? or a default, as in {field.name}:str?")
 
 
 def column(field: Field) -> str:

@@ -32,7 +32,7 @@ _ENGINE = Engine(autoescape=False)
 def files(model: Model) -> dict[str, str]:
     """The text of each file by its path from the root."""
     context = _context(model)
-    return {path.as_posix(): _render(template, context) for path, template in _templates(model)}
+    return {path.as_posix(): text(template, context) for path, template in _templates(model)}
 
 
 def _templates(model: Model) -> Iterator[tuple[PurePosixPath, Path]]:
@@ -49,9 +49,10 @@ def _templates(model: Model) -> Iterator[tuple[PurePosixPath, Path]]:
         yield root / "v1" / f"{model.domain}.proto", TEMPLATES / "proto" / "proto.txt"
 
 
-def _render(template: Path, context: dict[str, Any]) -> str:
-    text = _ALONE.sub(r"\1", template.read_text())
-    return str(_ENGINE.from_string(text).render(Context(context, autoescape=False)))
+def text(template: Path, context: dict[str, Any]) -> str:
+    """What the template makes."""
+    source = _ALONE.sub(r"\1", template.read_text())
+    return str(_ENGINE.from_string(source).render(Context(context, autoescape=False)))
 
 
 def _context(model: Model) -> dict[str, Any]:

@@ -2,14 +2,16 @@
 
 import difflib
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from django.apps import apps
 from django.conf import settings
+from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from project.env import Env
-from tools.new import extend, generate, render
+from tools.new import extend, extra, generate, render
 from tools.new import field as adding
 from tools.new.journal import Changed, Journal
 from tools.new.model import DOORS, Model
@@ -120,13 +122,25 @@ def _check_schema(model: Model) -> None:
         raise SpecRefused(f"GraphQL has a field {taken[0]!r} already: choose another name for the model.")
 
 
-def _model(options: Mapping[str, Any]) -> Change:
-    domain, _, name = options["target"].partition(".")
+def _existing(target: str) -> tuple[str, Path]:
+    """The domain of the target, and its folder. Raises SpecRefused."""
+    domain = target.partition(".")[0]
     package = settings.BASE_DIR / "apps" / domain
     if domain not in settings.DOMAINS or not package.is_dir():
-        raise SpecRefused(
-            f"There is no domain {domain!r} in apps/: make it by ./run new domain {options['target']} ..."
-        )
+        raise SpecRefused(f"There is no domain {domain!r} in apps/: make it by ./run new domain.")
+    return domain, package
+
+
+def _extra(options: Mapping[str, Any]) -> Change:
+    domain, _ = _existing(options["target"])
+    if options["what"] == "command" and options["target"].partition(".")[2] in get_commands():
+        raise SpecRefused("manage.py has a command of that name already: choose another.")
+    return domain, extra.texts(settings.BASE_DIR, options["what"], options["target"])
+
+
+def _model(options: Mapping[str, Any]) -> Change:
+    domain, package = _existing(options["target"])
+    name = options["target"].partition(".")[2]
     doors = options["doors"] or ",".join(door for door, owned in render.DOORS.items() if (package / owned[0]).exists())
     model = parse(options["target"], options["fields"], models=_models(), doors=doors)
     if f"{domain}.{name}" in _models():
@@ -145,4 +159,8 @@ def _field(options: Mapping[str, Any]) -> Change:
     return model.domain, adding.texts(settings.BASE_DIR, model)
 
 
-MAKERS: dict[str, Callable[[Mapping[str, Any]], Change]] = {"domain": _domain, "model": _model, "field": _field}
+MAKERS: dict[str, Callable[[Mapping[str, Any]], Change]] = {
+    "domain": _domain,
+    "model": _model,
+    "field": _field,
+} | dict.fromkeys(extra.KINDS, _extra)
