@@ -72,7 +72,7 @@ def _batch_problem(name: str, found: dict[str, Function]) -> Iterable[str]:
 
 
 def untested(client: ModuleType) -> list[str]:
-    """The functions of a domain's client that its tests/test_contract.py, or test_<model>_contract.py, does not call."""
+    """The functions of a domain's client that its tests/test_*contract.py do not call."""
     tests = (Path(str(client.__file__)).parent / "tests").glob("test_*contract.py")
     text = "".join(path.read_text() for path in tests)
     public = {name: it for name, it in vars(client).items() if not name.startswith("_")}

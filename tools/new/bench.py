@@ -31,9 +31,11 @@ FIELDS = (
         "uuid?",
     ),
 )
-NAMES = ("number", "x", "of_2", "paid_at", "select", "user", "order", "type_of", "state", "mail", "site", "http_code")
-NAMES += ("total", "group", "key", "rank", "label", "a1")
-MODELS = ("Invoice", "HttpCall", "Key", "Category", "Order", "CreditNote", "Box2", "Series", "Status", "Day")
+NAMES = (
+    *("number", "x", "of_b2", "paid_at", "select", "user", "order", "type_of", "state", "mail", "site", "http_code"),
+    *("total", "group", "key", "rank", "label", "a1"),
+)
+MODELS = ("Invoice", "HttpCall", "Entry", "Category", "CreditNote", "Box2", "Status", "Day")
 DOMAINS = ("alpha", "beta2", "invoicing", "user", "x9")
 CHECKS = (
     *(("ruff", "check", "apps", "project"), ("ruff", "format", "--check", "--quiet", "apps", "project")),

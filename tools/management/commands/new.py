@@ -22,7 +22,7 @@ Change = tuple[str, Mapping[str, str]]  # the domain, and the text of each file 
 
 
 class Command(BaseCommand):
-    help = "Makes a domain, or a field: new domain billing.Invoice number:str!, new field billing.Invoice note:text?"
+    help = "Makes a domain, or what is to be in one: new domain billing.Invoice number:str!, new task billing.remind"
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -163,4 +163,5 @@ MAKERS: dict[str, Callable[[Mapping[str, Any]], Change]] = {
     "domain": _domain,
     "model": _model,
     "field": _field,
-} | dict.fromkeys(extra.KINDS, _extra)
+    **dict.fromkeys(extra.KINDS, _extra),
+}
