@@ -18,11 +18,7 @@ from framework.actor import NOBODY, Actor
 from framework.data import outage, replica
 from framework.errors import Unavailable
 from framework.observe import health
-<<<<<<< HEAD
-=======
-from framework.web.proxies import apply_forwarded, networks
 from framework.web.urls import refusal
->>>>>>> h-defects
 
 Handler = Callable[[HttpRequest], HttpResponse]
 Address = IPv4Address | IPv6Address
