@@ -57,7 +57,8 @@ def write(root: Path, name: str, domain: str, texts: Mapping[str, str], journal:
         for path, text in texts.items():
             (root / path).parent.mkdir(parents=True, exist_ok=True)
             (root / path).write_text(text)
-        _generate(root, domain)
+        if any(path.endswith(("/models.py", ".proto")) for path in texts):
+            _generate(root, domain)
     except BaseException:
         journal.restore(_changed(before, _snapshot(root, domain)))
         raise
