@@ -98,6 +98,7 @@ class Env(BaseSettings):
     staff_second_factor: bool | None = Field(
         None, description="The admin asks staff for a second factor. Empty: unless DEBUG."
     )
+    audit_days: int = Field(730, ge=30, le=36_500, description="Days that the audit of changes is kept.")
     trusted_proxies: CommaSeparated = Field(
         (),
         description="Addresses and networks (`10.0.0.0/16`) of the proxies in front, whose X-Forwarded-For and"

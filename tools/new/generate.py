@@ -12,7 +12,7 @@ from tools.management.commands import protos
 from tools.new.journal import Journal
 from tools.new.spec import SpecRefused
 
-SHARED = (".env.example", "docs/settings.md", "project/env.py", "project/schema.graphql")
+SHARED = (".env.example", "docs/settings.md", "project/access.md", "project/env.py", "project/schema.graphql")
 _DOMAINS = re.compile(r"(    domains: CommaSeparated = Field\(\n        )\((.*?)\),\n", re.DOTALL)
 _DERIVE = """
 import sys, django
@@ -21,6 +21,7 @@ from django.core.management import call_command
 for line in sys.argv[1:]:
     call_command(*line.split())
 """
+WRITE_ACCESS = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "project/tests/test_access.py", "--write-access")
 
 
 def with_domain(source: str, domain: str) -> str:
@@ -86,6 +87,8 @@ def _generate(root: Path, domain: str) -> None:
 def derive(root: Path, *commands: str) -> None:
     """Run commands of manage.py in the tree as it is now. Raises RuntimeError with what they said."""
     _run(root, sys.executable, "-c", _DERIVE, *commands)
+    if "schema_check --write" in commands:
+        _run(root, sys.executable, *WRITE_ACCESS)
 
 
 def _run(root: Path, *command: str, text: str = "") -> str:

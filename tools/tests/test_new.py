@@ -16,7 +16,11 @@ RICH = (
     *("paid_at:datetime?", "note:text?", "code:uuid", "lines:int=3", "due:date?", "rate:decimal", "mail:email!"),
     *("site:url?", "active:bool=true", "kind:enum(a1,b2)?"),
 )
-TESTS = ("apps/billing", "project/tests/test_schema.py", "project/tests/test_seam.py")
+TESTS = (
+    "apps/billing",
+    *(f"project/tests/test_{name}.py" for name in ("access", "fields", "schema", "seam")),
+    "tools/tests/test_reasons.py",
+)
 
 
 @pytest.fixture
