@@ -70,7 +70,7 @@ class Env(BaseSettings):
     )
     domains: CommaSeparated = Field(
         ("catalog", "orders"),
-        description="The domains this process holds, by name (`catalog` is `apps.catalog`) or by the dotted path"
+        description="The domains this process holds, by name (`billing` is `apps.billing`) or by the dotted path"
         " of an installed package. `accounts` is always among them.",
     )
     secret_key: SecretStr = Field(
@@ -188,7 +188,7 @@ class Env(BaseSettings):
         description="`smtp://user:password@host:port` or `smtps://`."
         " Empty: mail goes to the terminal under DEBUG, and is lost otherwise.",
     )
-    default_from_email: str = Field("backend@localhost", description="Sender of mail.")
+    default_from_email: str = Field("", description="Sender of mail. Empty: PROJECT_NAME at localhost.")
 
     graphql_limits: Annotated[Limits, NoDecode, BeforeValidator(_limits)] = Field(
         Limits(), description="Changes to the limits of docs/graphql.md: `depth=15,tokens=3000`."

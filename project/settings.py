@@ -164,7 +164,7 @@ STAFF_SESSION_AGE = ENV.staff_session_hours * 3600  # seconds
 # Mail
 
 EMAIL_URL = ENV.email_url.get_secret_value()
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.default_from_email
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENV.default_from_email or f"{PROJECT_SLUG}@localhost"
 EMAIL_SUBJECT_PREFIX = f"[{PROJECT_NAME}] "
 if EMAIL_URL:
     globals().update(env.email_settings(EMAIL_URL))

@@ -3,6 +3,7 @@
 import io
 import subprocess
 import tarfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.apps import apps
@@ -38,6 +39,22 @@ def unpack(release: str, folder: Path) -> None:
     done = subprocess.run(command, cwd=settings.BASE_DIR, capture_output=True, check=True)
     with tarfile.open(fileobj=io.BytesIO(done.stdout)) as files:
         files.extractall(folder, filter="data")
+
+
+def described() -> str:
+    """The release and commit of the tree, in lines of `name: value`."""
+    return f"release: {_git('describe', '--tags', '--always').strip()}\ncommit: {_git('rev-parse', 'HEAD').strip()}\n"
+
+
+def uncommitted() -> str:
+    """What git has not committed yet, a line each; empty without git."""
+    return _git("status", "--porcelain")
+
+
+def named(names: Iterable[str]) -> list[str]:
+    """The files that name one of them as a word, and in how many lines; docs/ explains by the template's example."""
+    patterns = [word for name in names for word in ("-e", name)]
+    return _git("grep", "-wIic", *patterns, "--", ":!framework", ":!tools", ":!docs", ":!CHANGELOG.md").splitlines()
 
 
 def _git(*words: str) -> str:

@@ -1,6 +1,8 @@
 import re
 from pathlib import Path
 
+import yaml
+
 from deploy import make_secrets
 from framework import env
 from project.env import Env
@@ -51,7 +53,9 @@ def test_secrets_are_made_once_and_are_what_the_settings_accept(tmp_path, monkey
 
     assert make_secrets.make(tmp_path) == ["postgres_password", "database_url", "secret_key", "grpc_tokens"]
     password = (tmp_path / "postgres_password").read_text()
-    assert env.load(Env).database_url.get_secret_value() == f"postgres://backend:{password}@postgres:5432/backend"
+    made = env.load(Env).database_url.get_secret_value()
+    postgres = yaml.safe_load(COMPOSE)["services"]["postgres"]["environment"]
+    assert made == f"postgres://{postgres['POSTGRES_USER']}:{password}@postgres:5432/{postgres['POSTGRES_DB']}"
     assert make_secrets.make(tmp_path) == []
 
 

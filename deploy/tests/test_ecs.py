@@ -6,6 +6,7 @@ import subprocess
 import pytest
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.text import slugify
 from structlog.testing import capture_logs
 
 from deploy.ecs import base, plan, services
@@ -13,6 +14,7 @@ from framework import discovery, env
 from framework.queue import relay
 from project.env import Env
 
+PROJECT = slugify(Env.model_fields["project_name"].default)
 ENVIRONMENTS = ["production", "staging"]
 ROLES = ["beat", "grpc", "relay", "web", "worker"]
 SPLIT = """
@@ -73,7 +75,7 @@ def test_each_role_is_a_service_and_migrating_is_a_task_alone(environment):
     created = [each["Properties"]["ServiceName"] for each in resources if each["Type"] == "AWS::ECS::Service"]
 
     assert sorted(created) == [f"backend-{role}" for role in ROLES]
-    assert list(definitions(base.template(found))) == [f"backend-{environment}-backend-migrate"]
+    assert list(definitions(base.template(found))) == [f"{PROJECT}-{environment}-backend-migrate"]
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
@@ -100,9 +102,9 @@ def test_no_secret_stands_in_a_template(environment):
 def test_a_task_is_killed_only_after_its_drain_has_ended():
     timeouts = {name: task["StopTimeout"] for name, task in all_definitions(plan.load("production")).items()}
 
-    assert timeouts["backend-production-backend-web"] == 20 + 10
-    assert timeouts["backend-production-backend-grpc"] == 33 + 10
-    assert timeouts["backend-production-backend-worker"] == 60 + 10
+    assert timeouts[f"{PROJECT}-production-backend-web"] == 20 + 10
+    assert timeouts[f"{PROJECT}-production-backend-grpc"] == 33 + 10
+    assert timeouts[f"{PROJECT}-production-backend-worker"] == 60 + 10
 
 
 def test_environments_differ_in_their_values_only():
@@ -118,17 +120,17 @@ def test_environments_differ_in_their_values_only():
 def test_a_domain_that_moved_out_is_a_service_of_its_own_and_the_rest_calls_it(split):
     found = plan.load("staging", split)
     containers = all_definitions(found)
-    web, stock = (environment_of(containers[f"backend-staging-{name}"]) for name in ("backend-web", "stock-grpc"))
+    web, stock = (environment_of(containers[f"{PROJECT}-staging-{name}"]) for name in ("backend-web", "stock-grpc"))
 
-    assert (web["DOMAINS"], web["STOCK_URL"]) == ("sales", "grpc://stock-grpc.staging.backend.internal:50051")
-    assert (stock["DOMAINS"], stock["SALES_URL"]) == ("stock", "grpc://backend-grpc.staging.backend.internal:50051")
+    assert (web["DOMAINS"], web["STOCK_URL"]) == ("sales", f"grpc://stock-grpc.staging.{PROJECT}.internal:50051")
+    assert (stock["DOMAINS"], stock["SALES_URL"]) == ("stock", f"grpc://backend-grpc.staging.{PROJECT}.internal:50051")
     assert "StockGrpcName" in services.template(found)["Resources"]
     assert "StockMigrateTask" in base.template(found)["Resources"]
     assert "StockGrpcTargets" not in base.template(found)["Resources"]
 
 
 def test_an_installation_that_names_no_domains_holds_those_of_the_settings():
-    web = environment_of(all_definitions(plan.load("staging"))["backend-staging-backend-web"])
+    web = environment_of(all_definitions(plan.load("staging"))[f"{PROJECT}-staging-backend-web"])
 
     assert web["DOMAINS"] == ",".join(Env.model_fields["domains"].default)
 

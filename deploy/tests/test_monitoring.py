@@ -11,7 +11,7 @@ import framework.observe.metrics  # noqa: F401 - declares the metrics
 from framework.observe import collectors
 
 DEPLOY = settings.BASE_DIR / "deploy"
-DASHBOARD = DEPLOY / "grafana" / "backend.json"
+DASHBOARD = DEPLOY / "grafana" / "dashboard.json"
 ALERTS = DEPLOY / "prometheus" / "alerts.yml"
 
 

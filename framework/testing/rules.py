@@ -72,9 +72,9 @@ def _batch_problem(name: str, found: dict[str, Function]) -> Iterable[str]:
 
 
 def untested(client: ModuleType) -> list[str]:
-    """The functions of a domain's client that its tests/test_contract.py does not call."""
-    tests = Path(str(client.__file__)).parent / "tests" / "test_contract.py"
-    text = tests.read_text() if tests.exists() else ""
+    """The functions of a domain's client that its tests/test_*contract.py do not call."""
+    tests = (Path(str(client.__file__)).parent / "tests").glob("test_*contract.py")
+    text = "".join(path.read_text() for path in tests)
     public = {name: it for name, it in vars(client).items() if not name.startswith("_")}
     declared = [name for name, it in public.items() if getattr(it, "__module__", "") == client.__name__]
     return [name for name in declared if not re.search(rf"\.{name}\b", text)]

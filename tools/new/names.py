@@ -82,6 +82,13 @@ def check_field(name: str) -> None:
         )
 
 
+def check_function(name: str, what: str) -> None:
+    """A task, URL or command. Raises NameRefused."""
+    if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*", name) or len(name) > 40:
+        raise NameRefused(f"{name!r} cannot be a {what}: use lower-case words joined by _, as in send_mails.")
+    _refuse_words(name, what)
+
+
 def check_member(name: str) -> None:
     """A value of an enum. Raises NameRefused."""
     if not re.fullmatch(r"[a-z][a-z0-9]*(_[a-z][a-z0-9]*)*", name) or len(name) > 40:

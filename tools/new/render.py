@@ -8,6 +8,7 @@ from typing import Any
 from django.template import Context, Engine
 from graphql.pyutils import snake_to_camel
 
+from tools import wheel
 from tools.new import names
 from tools.new.model import Model
 
@@ -28,10 +29,10 @@ _ALONE = re.compile(r"^[ \t]*(\{%.*?%\})\n", re.MULTILINE)
 _ENGINE = Engine(autoescape=False)
 
 
-def files(model: Model) -> dict[PurePosixPath, str]:
+def files(model: Model) -> dict[str, str]:
     """The text of each file by its path from the root."""
     context = _context(model)
-    return {path: _render(template, context) for path, template in _templates(model)}
+    return {path.as_posix(): text(template, context) for path, template in _templates(model)}
 
 
 def _templates(model: Model) -> Iterator[tuple[PurePosixPath, Path]]:
@@ -48,9 +49,10 @@ def _templates(model: Model) -> Iterator[tuple[PurePosixPath, Path]]:
         yield root / "v1" / f"{model.domain}.proto", TEMPLATES / "proto" / "proto.txt"
 
 
-def _render(template: Path, context: dict[str, Any]) -> str:
-    text = _ALONE.sub(r"\1", template.read_text())
-    return str(_ENGINE.from_string(text).render(Context(context, autoescape=False)))
+def text(template: Path, context: dict[str, Any]) -> str:
+    """What the template makes."""
+    source = _ALONE.sub(r"\1", template.read_text())
+    return str(_ENGINE.from_string(source).render(Context(context, autoescape=False)))
 
 
 def _context(model: Model) -> dict[str, Any]:
@@ -60,6 +62,7 @@ def _context(model: Model) -> dict[str, Any]:
         "config": names.camel(model.domain),
         "label": model.words.capitalize(),
         "index": f"{model.domain}_{model.one}"[:23] + "_newest",
+        "client": wheel.package(),
         "grpc": "grpc" in model.doors,
         "uses": {name: name in columns for name in ("TEXT", "INTEGER", "UUID", "URL")},
         "imports": _imports(model),

@@ -80,6 +80,13 @@ def parse(target: str, words: Sequence[str], *, models: Iterable[str], doors: st
     return model
 
 
+def parse_fields(target: str, words: Sequence[str], *, models: Iterable[str]) -> Model:
+    """New fields for a model that is there. Raises SpecRefused, NameRefused."""
+    if target not in models:
+        raise SpecRefused(f"There is no model {target!r}. There are: {', '.join(sorted(models))}.")
+    return parse(target, words, models=models)
+
+
 def read_doors(text: str) -> tuple[str, ...]:
     """Raises SpecRefused for a door that does not exist."""
     doors = tuple(filter(None, text.split(","))) or DOORS

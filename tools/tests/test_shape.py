@@ -56,3 +56,13 @@ def test_what_is_over_a_limit_is_named(tree, monkeypatch, limit, value, message)
 
     (found,) = over(tree)
     assert found.startswith(message)
+
+
+def test_a_product_may_grow_but_not_its_files_and_functions(tree, monkeypatch):
+    for limit in ("ALL_LINES", "PRODUCT_LINES", "PROJECT_LINES", "PROJECT_MODULES", "FILE_LINES"):
+        monkeypatch.setattr(shape, limit, 0)
+    files = shape.lines_of_files(tree)
+
+    assert [line.partition(":")[0] for line in shape.problems(files, [("f", 1)], is_product=True)] == [
+        "lines of nine in ten files"
+    ]

@@ -17,6 +17,8 @@ from framework.testing.grpc import serving
 from tools import wheel
 
 DOMAINS = [module.__name__.split(".")[-2] for module in discovery.modules("client")]
+PACKAGE = wheel.package()
+PREFIX = PACKAGE.removesuffix("client").upper()
 TOKEN = "the-token-of-a-shop"
 pytestmark = pytest.mark.skipif(not DOMAINS, reason="no domain here has a client.py")
 
@@ -70,7 +72,7 @@ def install(python, environment, package):
 
 def wheel_names(signature):
     """As the package names our modules."""
-    return signature.replace("framework.", "backend_client.framework.").replace("apps.", "backend_client.")
+    return signature.replace("framework.", f"{PACKAGE}.framework.").replace("apps.", f"{PACKAGE}.")
 
 
 def roots(path):
@@ -86,7 +88,7 @@ def roots(path):
 def test_the_package_imports_what_it_declares_and_nothing_of_ours(staged):
     found = {root for path in staged.glob("**/*.py") for root in roots(path)}
 
-    assert found - sys.stdlib_module_names == {"backend_client", "google", "grpc"}
+    assert found - sys.stdlib_module_names == {PACKAGE, "google", "grpc"}
 
 
 def test_the_requirements_are_what_the_generated_code_asks_for():
@@ -135,16 +137,16 @@ def test_only_the_names_of_our_modules_change(source, copied):
 def test_public_modules_are_copied_whole(staged, settings):
     for domain in DOMAINS:
         public = (settings.BASE_DIR / "apps" / domain / "public.py").read_text().splitlines()
-        copied = (staged / "backend_client" / domain / "__init__.py").read_text().splitlines()
+        copied = (staged / PACKAGE / domain / "__init__.py").read_text().splitlines()
 
         assert len(copied) == len(public)
         assert all(new == old or "import" in new for new, old in zip(copied, public, strict=True))
 
 
 def test_in_the_package_every_domain_is_remote(staged, settings):
-    text = (staged / "backend_client" / "framework" / "seam" / "remote.py").read_text()
+    text = (staged / PACKAGE / "framework" / "seam" / "remote.py").read_text()
 
-    assert text == wheel.prefixed((settings.BASE_DIR / "framework/client/remote.py").read_text(), "backend_client")
+    assert text == wheel.prefixed((settings.BASE_DIR / "framework/client/remote.py").read_text(), PACKAGE)
 
 
 def test_two_projects_packages_live_in_one_process(staged, tmp_path, monkeypatch):
@@ -153,10 +155,10 @@ def test_two_projects_packages_live_in_one_process(staged, tmp_path, monkeypatch
     program = f"""
 import sys
 sys.path[:0] = [{str(staged)!r}, {str(tmp_path)!r}]
-import backend_client, other_client
-backend_client.connect("grpc://one:1")
+import {PACKAGE}, other_client
+{PACKAGE}.connect("grpc://one:1")
 other_client.connect("grpc://two:2")
-from backend_client.framework.seam import remote as one
+from {PACKAGE}.framework.seam import remote as one
 from other_client.framework.seam import remote as two
 print(one._places[""].url, two._places[""].url)
 """
@@ -172,7 +174,7 @@ def test_a_fresh_environment_calls_a_live_server(version, tmp_path, settings):
     settings.GRPC_TOKENS = f"shop:{TOKEN}:*+assert.staff+assert.unchecked"
 
     with serving(rpc.register, grpc_server.chain()) as address:
-        environment = {"BACKEND_URL": f"grpc://{address}", "BACKEND_TOKEN": TOKEN}
+        environment = {f"{PREFIX}URL": f"grpc://{address}", f"{PREFIX}TOKEN": TOKEN}
         for domain in DOMAINS:
             program = settings.BASE_DIR / "apps" / domain / "tests" / "client_example.py"
             done = subprocess.run(

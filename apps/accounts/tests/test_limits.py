@@ -1,6 +1,7 @@
 """What a request may cost, and how often it may be made: anybody can ask to log in."""
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from apps.accounts import models
@@ -142,7 +143,7 @@ def test_an_account_that_is_not_verified_orders_nothing(app, hashings):
     page = app()
     page("POST", "/auth/signup", {"email": "new@example.com", "password": NEW})
     body = {"query": 'mutation { placeOrder(key: "k", lines: [{productId: "1", quantity: 1}]) { order { id } } }'}
-    token = page.client.cookies["backend-csrftoken"].value
+    token = page.client.cookies[settings.CSRF_COOKIE_NAME].value
     answer = page.client.post("/graphql", body, content_type="application/json", headers={"X-CSRFToken": token})
 
     assert answer.json()["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"

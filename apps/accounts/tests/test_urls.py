@@ -9,6 +9,7 @@ import time
 
 import pytest
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.core import mail
 from django.core.cache import cache
 from django.db import OperationalError, connection
@@ -98,7 +99,9 @@ def test_who_squats_an_address_gains_nothing_and_its_owner_takes_the_account(app
     owner = app()
     owner("POST", "/auth/signup", {"email": EMAIL, "password": NEW})
     subjects = [message.subject for message in owner.mails()]
-    assert subjects == ["[Backend] Please Confirm Your Email Address", "[Backend] Account Already Exists"]
+    assert subjects == [
+        f"[{settings.PROJECT_NAME}] {text}" for text in ("Please Confirm Your Email Address", "Account Already Exists")
+    ]
 
     owner("POST", "/auth/password/request", {"email": EMAIL})
     owner("POST", "/auth/password/reset", {"key": owner.code(), "password": NEW})
@@ -269,7 +272,7 @@ def test_a_request_with_a_cookie_needs_the_token(app):
 @pytest.mark.parametrize("body", ["[" * 50_000, '{"email": ' * 3000, "null", "[]", "{", '"a"', '{"email": {"a": 1}}'])
 def test_a_hostile_body_is_refused(app, body):
     page = app()
-    token = page.client.cookies["backend-csrftoken"].value
+    token = page.client.cookies[settings.CSRF_COOKIE_NAME].value
     answer = page.client.generic(
         "POST",
         "/accounts/browser/v1/auth/login",
