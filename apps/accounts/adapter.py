@@ -5,10 +5,14 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.headless.adapter import DefaultHeadlessAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from apps.accounts import tasks
+from apps.accounts import repository, tasks
+
+UNKNOWN = "account/email/unknown_account"
 
 
 class Adapter(DefaultAccountAdapter):
@@ -21,12 +25,34 @@ class Adapter(DefaultAccountAdapter):
         if not password.strip():
             raise ValidationError("Spaces alone are no password.")
         cleaned: str = super().clean_password(password, user)
+        if user and user.check_password(cleaned):
+            raise ValidationError("This is the password already.")
         return cleaned
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """By the queue, so that the answer takes as long whether or not there is something to send."""
+        """By the queue, so that the answer takes as long whether or not there is something to send.
+
+        A stranger's address is queued for as well, and gets no mail.
+        """
         message = self.render_mail(template_prefix, email, {"email": email} | context)
-        tasks.send_mail.delay(message.subject, message.body, [email])
+        tasks.send_mail.delay(message.subject, message.body, [] if template_prefix == UNKNOWN else [email])
+
+    def send_account_already_exists_mail(self, email: str) -> None:
+        make_password("as long as that of the account which is not made")
+        super().send_account_already_exists_mail(email)
+
+    def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
+        repository.forget_unverified(email_address.email, but=email_address.user_id)
+        confirmed: bool = super().confirm_email(request, email_address)
+        return confirmed
+
+
+class SocialAdapter(DefaultSocialAccountAdapter):
+    def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
+        """An address that the provider has verified is nobody's who has not."""
+        for address in sociallogin.email_addresses:
+            if address.verified:
+                repository.forget_unverified(address.email)
 
 
 class HeadlessAdapter(DefaultHeadlessAdapter):

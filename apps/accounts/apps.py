@@ -9,10 +9,12 @@ class AccountsConfig(AppConfig):
     name = "apps.accounts"
 
     def ready(self) -> None:
-        user_logged_in.connect(shorten_staff_session)
+        user_logged_in.connect(limit_session)
 
 
-def shorten_staff_session(request: Any, user: Any, **_: Any) -> None:
-    """Staff stay logged in for STAFF_SESSION_AGE."""
+def limit_session(request: Any, user: Any, **_: Any) -> None:
+    """Staff stay logged in for less time than customers."""
+    age, idle = settings.SESSION_COOKIE_AGE, settings.SESSION_IDLE
     if user.is_staff:
-        request.session.set_expiry(settings.STAFF_SESSION_AGE)
+        age, idle = settings.STAFF_SESSION_AGE, settings.STAFF_SESSION_IDLE
+    request.session.limit(age, idle)

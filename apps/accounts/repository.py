@@ -8,6 +8,7 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts import models
@@ -85,9 +86,15 @@ def end_sessions(user_id: int) -> None:
         session.end()
 
 
-def forget_unverified() -> int:
-    """Delete accounts whose address nobody has verified for UNVERIFIED_KEPT; returns how many."""
-    old = models.User.objects.filter(
-        date_joined__lt=timezone.now() - UNVERIFIED_KEPT, is_staff=False, last_login=None
-    ).exclude(emailaddress__verified=True)
-    return old.delete()[0]
+def forget_old_unverified() -> None:
+    """Delete accounts whose address nobody has verified for UNVERIFIED_KEPT."""
+    _unverified().filter(date_joined__lt=timezone.now() - UNVERIFIED_KEPT).delete()
+
+
+def forget_unverified(email: str, *, but: int | None = None) -> None:
+    """Delete the account, if it is not this one, that was made with an address and has not verified it."""
+    _unverified().filter(email=email.lower()).exclude(pk=but).delete()
+
+
+def _unverified() -> QuerySet[models.User]:
+    return models.User.objects.filter(is_staff=False, last_login=None).exclude(emailaddress__verified=True)

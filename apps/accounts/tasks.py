@@ -18,7 +18,7 @@ def send_mail(subject: str, text: str, recipients: list[str]) -> None:
 def clean_up() -> None:
     """Delete sessions that have expired, and accounts that nobody has verified."""
     call_command("clearsessions")
-    repository.forget_unverified()
+    repository.forget_old_unverified()
 
 
 SCHEDULE = {"clean-up-accounts": {"task": "accounts.clean_up", "schedule": crontab(minute="45")}}

@@ -22,6 +22,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from framework import context, discovery
 from framework.actor import NOBODY, Rule, allow, of_user, require
 from framework.errors import DomainError, InvalidArgument, Unavailable
+from framework.web.timing import in_steps
 
 View = Callable[..., HttpResponse]
 STATUSES = {
@@ -62,6 +63,15 @@ def marked(rule: Rule, included: Any) -> Any:
     module = included[0]
     for pattern in _views(getattr(module, "urlpatterns", module)):
         pattern.callback = allow(rule)(pattern.callback)
+    return included
+
+
+def timed_alike(names: Iterable[str], included: Any) -> Any:
+    """The included URLs, of which the named ones answer `in_steps`."""
+    module = included[0]
+    for pattern in _views(getattr(module, "urlpatterns", module)):
+        if pattern.name in names:
+            pattern.callback = in_steps(pattern.callback)
     return included
 
 
