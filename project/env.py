@@ -194,7 +194,7 @@ class Env(BaseSettings):
     email_url: SecretStr = Field(
         SecretStr(""),
         description="`smtp://user:password@host:port` or `smtps://`."
-        " Empty: mail goes to the terminal under DEBUG, and is lost otherwise.",
+        " Empty: mail goes to the page /mailbox/ under DEBUG, and is lost otherwise.",
     )
     default_from_email: str = Field("backend@localhost", description="Sender of mail.")
 

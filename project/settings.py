@@ -199,6 +199,7 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True  # queued and sent to nobody, for the time
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds that a log-in counts as fresh
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{PROJECT_NAME}] "
 ACCOUNT_RATE_LIMITS = {
@@ -235,7 +236,7 @@ EMAIL_SUBJECT_PREFIX = f"[{PROJECT_NAME}] "
 if EMAIL_URL:
     globals().update(env.email_settings(EMAIL_URL))
 else:
-    EMAIL_BACKEND = "framework.mail.ConsoleBackend" if DEBUG else "framework.mail.NoBackend"
+    EMAIL_BACKEND = "framework.mail.MailboxBackend" if DEBUG else "framework.mail.NoBackend"
 
 # Background work: see framework/queue/celery_settings.py for what Celery itself is told
 

@@ -1,5 +1,7 @@
+import time
 from typing import Any
 
+from allauth.account.signals import authentication_step_completed
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.auth.signals import user_logged_in
@@ -10,6 +12,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         user_logged_in.connect(limit_session)
+        authentication_step_completed.connect(note_proof)
 
 
 def limit_session(request: Any, user: Any, **_: Any) -> None:
@@ -18,3 +21,8 @@ def limit_session(request: Any, user: Any, **_: Any) -> None:
     if user.is_staff:
         age, idle = settings.STAFF_SESSION_AGE, settings.STAFF_SESSION_IDLE
     request.session.limit(age, idle)
+
+
+def note_proof(request: Any, user: Any, **_: Any) -> None:
+    """Note when this session's user last proved who it is, by password, code, passkey or provider."""
+    request.session["proven"] = [user.pk, time.time()]

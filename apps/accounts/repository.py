@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.accounts import models
-from apps.accounts.entities import User
+from apps.accounts.entities import DataRequest, DataRequestKind, User
 from framework.data.constraints import is_taken
 from framework.errors import AlreadyExists, NotFound
 from framework.validation import validate
@@ -20,6 +20,7 @@ from framework.validation import validate
 SEEN_EVERY = 300.0  # seconds
 SEEN_KEPT = 10_000  # sessions a process remembers
 UNVERIFIED_KEPT = timedelta(days=3)
+EXPORTS_KEPT = timedelta(days=7)
 _seen: dict[str, float] = {}  # when a session was last noted, on the clock of time.monotonic()
 
 
@@ -98,3 +99,58 @@ def forget_unverified(email: str, *, but: int | None = None) -> None:
 
 def _unverified() -> QuerySet[models.User]:
     return models.User.objects.filter(is_staff=False, last_login=None).exclude(emailaddress__verified=True)
+
+
+def disable(user_id: int) -> None:
+    """Let the user in no more, and log the user out everywhere."""
+    models.User.objects.filter(pk=user_id).update(is_active=False)
+    end_sessions(user_id)
+
+
+def erase_user(user_id: int) -> None:
+    """Delete the account with its addresses, sessions, second factors, logins at providers and exports."""
+    models.DataRequest.objects.filter(user_id=user_id).update(document="")
+    models.User.objects.filter(pk=user_id).delete()
+
+
+def profile(user_id: int) -> dict[str, Any]:
+    """What accounts keeps about a user."""
+    user = models.User.objects.get(pk=user_id)
+    sessions = UserSession.objects.filter(user=user).values("ip", "user_agent", "created_at", "last_seen_at")
+    return {
+        "email": user.email,
+        "joined": user.date_joined,
+        "last_login": user.last_login,
+        "sessions": list(sessions),
+        "providers": list(user.socialaccount_set.values("provider", "uid", "extra_data")),
+        "second_factors": list(user.authenticator_set.values("type", "created_at", "last_used_at")),
+    }
+
+
+def add_request(user_id: int, kind: DataRequestKind) -> tuple[DataRequest, bool]:
+    """The user's request of this kind that is not finished, and whether it is a new one."""
+    row, new = models.DataRequest.objects.get_or_create(user_id=user_id, kind=kind, finished_at=None)
+    return _request(row), new
+
+
+def get_request(request_id: int) -> DataRequest:
+    """Raises NotFound."""
+    row = models.DataRequest.objects.filter(pk=request_id).first()
+    if row is None:
+        raise NotFound(f"There is no request {request_id}.", reason="REQUEST_NOT_FOUND")
+    return _request(row)
+
+
+def finish_request(request_id: int, document: str = "") -> None:
+    models.DataRequest.objects.filter(pk=request_id).update(finished_at=timezone.now(), document=document)
+
+
+def forget_exports() -> None:
+    """Throw away what was exported before EXPORTS_KEPT."""
+    old = models.DataRequest.objects.filter(finished_at__lt=timezone.now() - EXPORTS_KEPT).exclude(document="")
+    old.update(document="")
+
+
+def _request(row: models.DataRequest) -> DataRequest:
+    found = DataRequest._make(getattr(row, name) for name in DataRequest._fields)
+    return found._replace(kind=DataRequestKind(found.kind))

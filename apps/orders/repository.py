@@ -26,6 +26,8 @@ _LINES = CompiledQuery(
     )
 )
 KEYS_KEPT = timedelta(hours=24)
+NOBODY_ANY_MORE = 0  # the customer of orders whose customer was erased
+ERASED = "erased"
 
 
 class KeyUsed(Exception):
@@ -146,6 +148,22 @@ def move(
     row.save(update_fields=["status", "reason", "updated_at"])
     _note(order_id, source, target, actor, reason)
     return _entity(row)
+
+
+def all_orders(customer_id: int) -> list[Order]:
+    """Every order of a customer, the oldest first."""
+    return [_order(row) for row in _orders_of(customer_id).order_by("pk").values_list(*Order._fields)]
+
+
+def erase_customer(customer_id: int) -> None:
+    """Keep the customer's orders, and forget whose they were and what the customer wrote. Needs a transaction."""
+    orders = _orders_of(customer_id)
+    ids = list(orders.values_list("pk", flat=True))
+    own = models.Transition.objects.filter(order_id__any_of=ids)
+    own.exclude(reason="").update(reason=ERASED)
+    own.filter(actor=f"user:{customer_id}").update(actor=ERASED)
+    orders.exclude(status=OrderStatus.REJECTED).exclude(reason="").update(reason=ERASED)
+    orders.update(customer_id=NOBODY_ANY_MORE, key=None, fingerprint="")
 
 
 def forget_keys() -> int:

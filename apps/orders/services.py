@@ -113,6 +113,23 @@ def count_orders(actor: Actor) -> int:
     return repository.count_orders(rules.customer(actor))
 
 
+def erase_user(user_id: int) -> None:
+    """Take what is personal out of the user's orders, which are kept for accounting. Again, it changes nothing.
+
+    Raises Unavailable while an order is pending: it still has to be confirmed to its customer.
+    """
+    with transaction.atomic(durable=True):
+        if any(order.status is OrderStatus.PENDING for order in repository.all_orders(user_id)):
+            raise rules.still_pending()
+        repository.erase_customer(user_id)
+
+
+def export_user(user_id: int) -> str:
+    """The user's orders with their lines, as JSON."""
+    orders = repository.all_orders(user_id)
+    return rules.as_json(orders, repository.get_lines([order.id for order in orders]))
+
+
 def release_stock(order_id: int) -> None:
     """Give back what a cancelled order took. Raises Unavailable or DeadlineExceeded."""
     catalog.release(rules.stock_key(order_id))

@@ -3,11 +3,11 @@
 from celery import shared_task
 from celery.schedules import crontab
 from django.conf import settings
-from django.core.mail import send_mail
 
 from apps.accounts import public as accounts
 from apps.orders import repository, services
 from apps.orders.entities import Order, OrderLine, OrderStatus
+from framework import mail
 
 
 @shared_task(name="orders.complete_order", max_retries=None, retry_backoff_max=60)
@@ -32,10 +32,10 @@ def send_confirmation(order_id: int) -> None:
     """Mail the customer what was bought. May come twice, should the worker die right after sending."""
     order = repository.get_order(order_id)
     if order.status is OrderStatus.PLACED:
-        customer = accounts.get_user(order.customer_id)
         lines = repository.get_lines([order_id])[order_id]
         subject = f"{settings.EMAIL_SUBJECT_PREFIX}Your order {order_id}"
-        send_mail(subject, _text(order, lines), None, [customer.email])
+        for customer in accounts.get_users([order.customer_id]).values():  # none, once the account is erased
+            mail.send(subject, _text(order, lines), [customer.email])
 
 
 @shared_task(name="orders.forget_keys")

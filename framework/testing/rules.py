@@ -30,7 +30,7 @@ def functions(public: ModuleType) -> dict[str, Function]:
 
 def reads(function: Function) -> bool:
     """Whether the function changes nothing, by its name."""
-    return function.__name__.startswith(("get_", "list_", "count_"))
+    return function.__name__.startswith(("get_", "list_", "count_", "export_"))
 
 
 def pairs() -> Iterator[tuple[Function, Function | None]]:
