@@ -196,6 +196,12 @@ class Env(BaseSettings):
         description="`smtp://user:password@host:port` or `smtps://`."
         " Empty: mail goes to the page /mailbox/ under DEBUG, and is lost otherwise.",
     )
+    public_url: str = Field(
+        "",
+        pattern="^(https?://[^/?#]+(/[^?#]*[^/?#])?)?$",
+        description="Where the single-page app is, for links in mails: `https://app.example.com`. Its pages /signup and"
+        " /password/reset are linked to. Empty: the pages of this site.",
+    )
     default_from_email: str = Field("backend@localhost", description="Sender of mail.")
 
     graphql_limits: Annotated[Limits, NoDecode, BeforeValidator(_limits)] = Field(

@@ -218,6 +218,11 @@ _PROVIDER = {
 }
 SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [_PROVIDER] if ENV.oidc_url else []}}
 HEADLESS_ADAPTER = "apps.accounts.adapter.HeadlessAdapter"
+HEADLESS_FRONTEND_URLS = {
+    name: f"{ENV.public_url}/{page}"
+    for name, page in (("account_signup", "signup"), ("account_reset_password", "password/reset"))
+    if ENV.public_url
+}
 HEADLESS_CLIENTS = ("browser",)
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

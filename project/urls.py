@@ -3,7 +3,7 @@ from django.contrib import admin
 from django.urls import path
 
 from framework.graphql.view import GraphQLView
-from framework.web import urls
+from framework.web import mailbox, urls
 from project.schema import schema
 
 admin.site.site_header = admin.site.site_title = settings.PROJECT_NAME
@@ -15,4 +15,5 @@ urlpatterns = [
     path("graphql/", graphql),
     *urls.join(),
     path("admin/", admin.site.urls),
+    *(mailbox.urlpatterns if settings.DEBUG else []),
 ]

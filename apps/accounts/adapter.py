@@ -6,6 +6,7 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.headless.adapter import DefaultHeadlessAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
@@ -34,8 +35,14 @@ class Adapter(DefaultAccountAdapter):
 
         A stranger's address is queued for as well, and gets no mail.
         """
-        message = self.render_mail(template_prefix, email, {"email": email} | context)
-        tasks.send_mail.delay(message.subject, message.body, [] if template_prefix == UNKNOWN else [email])
+        subject, text = self.text_of(template_prefix, email, context)
+        tasks.send_mail.delay(subject, text, [] if template_prefix == UNKNOWN else [email])
+
+    def text_of(self, template_prefix: str, email: str, context: dict[str, Any]) -> tuple[str, str]:
+        """Subject and text of one of the engine's mails."""
+        values = {"email": email, "project": settings.PROJECT_NAME} | context
+        message = self.render_mail(template_prefix, email, values)
+        return message.subject, message.body
 
     def send_account_already_exists_mail(self, email: str) -> None:
         make_password("as long as that of the account which is not made")

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -92,7 +94,7 @@ def forget_old_unverified() -> None:
     _unverified().filter(date_joined__lt=timezone.now() - UNVERIFIED_KEPT).delete()
 
 
-def forget_unverified(email: str, *, but: int | None = None) -> None:
+def forget_unverified(email: str, *, but: int = 0) -> None:
     """Delete the account, if it is not this one, that was made with an address and has not verified it."""
     _unverified().filter(email=email.lower()).exclude(pk=but).delete()
 
@@ -122,8 +124,8 @@ def profile(user_id: int) -> dict[str, Any]:
         "joined": user.date_joined,
         "last_login": user.last_login,
         "sessions": list(sessions),
-        "providers": list(user.socialaccount_set.values("provider", "uid", "extra_data")),
-        "second_factors": list(user.authenticator_set.values("type", "created_at", "last_used_at")),
+        "providers": list(SocialAccount.objects.filter(user=user).values("provider", "uid", "extra_data")),
+        "second_factors": list(Authenticator.objects.filter(user=user).values("type", "created_at", "last_used_at")),
     }
 
 

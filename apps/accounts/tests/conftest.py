@@ -51,11 +51,14 @@ class App:
         """The code in the latest mail."""
         return code_in(self.mails()[-1])
 
-    def me(self):
+    def graphql(self, query, **variables):
         token = self.client.cookies[settings.CSRF_COOKIE_NAME].value
-        body = {"query": "{ me { email isStaff } }"}
-        answer = self.client.post("/graphql", body, content_type="application/json", headers={"X-CSRFToken": token})
-        return answer.json()["data"]["me"]
+        body = {"query": query, "variables": variables}
+        headers = {"X-CSRFToken": token}
+        return self.client.post("/graphql", body, content_type="application/json", headers=headers).json()
+
+    def me(self):
+        return self.graphql("{ me { email isStaff } }")["data"]["me"]
 
 
 @pytest.fixture(autouse=True)

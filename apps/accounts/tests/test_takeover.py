@@ -5,8 +5,8 @@ from allauth.account.models import EmailAddress
 from django.core.cache import cache
 
 from apps.accounts import models
-from apps.accounts.tests.factories import PASSWORD, UserFactory
 from apps.accounts.tests.conftest import code_in
+from apps.accounts.tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 EMAIL, OTHER, THEIRS, OWN = "ann@example.com", "old@example.com", "squatters-password", "another-battery-staple"
