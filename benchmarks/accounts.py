@@ -133,9 +133,9 @@ def main() -> int:
         fill = FILL.format(password=PASSWORD, number=number)
         subprocess.run([*manage, "shell", "-v0", "-c", fill], env=environment, check=True)
         command = [sys.executable, "-m", "gunicorn", "-c", "python:project.gunicorn", "project.wsgi"]
-        with running([Server("web", command, environment, port, Path(folder) / "web.log")]):
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                found = [report(p, list(pool.map(partial(pair, port, p), range(number)))) for p in PLACES]
+        web = Server("web", command, environment, port, Path(folder) / "web.log")
+        with running([web]), ThreadPoolExecutor(AT_ONCE) as pool:
+            found = [report(p, list(pool.map(partial(pair, port, p), range(number)))) for p in PLACES]
     return 0 if all(found) else 1
 
 
