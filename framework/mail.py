@@ -1,5 +1,6 @@
-"""Mail: one template makes text and HTML; each message has the id of the work that sent it."""
+"""Mail: one template makes text and HTML; what anybody may cause to be sent to an address; and ways to send it."""
 
+import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
+from django.core.cache import cache
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.core.mail.backends import base, smtp
 from django.template.loader import render_to_string
@@ -14,6 +16,7 @@ from django.template.loader import render_to_string
 from framework import context
 
 log = structlog.get_logger("mail")
+AN_HOUR = 20  # mails to an address for one purpose
 KEPT = 200  # messages of a developer's mailbox
 
 
@@ -23,16 +26,28 @@ def render(template: str, values: Mapping[str, Any]) -> tuple[str, str]:
     return settings.EMAIL_SUBJECT_PREFIX + subject, text.strip()
 
 
-def send(subject: str, text: str, recipients: Sequence[str]) -> None:
-    """Send a text, and beside it the same as HTML. For tasks: a server that does not answer takes its time."""
-    message = EmailMultiAlternatives(subject, text, None, recipients)
-    message.attach_alternative(as_html(subject, text), "text/html")
-    message.send()
-
-
 def as_html(subject: str, text: str) -> str:
     """The text with its paragraphs and links."""
     return render_to_string("mail.html", {"subject": subject, "text": text})
+
+
+def send(purpose: str, subject: str, text: str, address: str) -> None:
+    """Send a mail, unless the address has had AN_HOUR of them for this purpose: then it is dropped and logged.
+
+    Purposes are counted apart, so that mails that strangers can cause do not use up those that a customer waits for.
+    """
+    key = f"mail:{purpose}:{hashlib.sha256(address.lower().encode()).hexdigest()}"
+    cache.add(key, 0, timeout=3600)
+    if cache.incr(key) > AN_HOUR:
+        log.warning("mail is not sent: its address has had enough within the hour", purpose=purpose)
+        return
+    try:
+        message = EmailMultiAlternatives(subject, text, None, [address])
+        message.attach_alternative(as_html(subject, text), "text/html")
+        message.send()
+    except Exception:
+        cache.decr(key)
+        raise
 
 
 class _WithRequestId(base.BaseEmailBackend):

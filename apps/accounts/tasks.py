@@ -13,8 +13,9 @@ from framework import mail
 
 @shared_task(name="accounts.send_mail")
 def send_mail(subject: str, text: str, recipients: list[str]) -> None:
-    """Send one mail."""
-    mail.send(subject, text, recipients)
+    """Send one mail of an account to each."""
+    for address in recipients:
+        mail.send("accounts", subject, text, address)
 
 
 @shared_task(name="accounts.erase", max_retries=None, retry_backoff_max=3600)

@@ -3,12 +3,20 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
 from apps.orders.entities import Line, Order, OrderLine, Total
 from framework.actor import Actor, authenticated, permission, require
-from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, Unavailable
+from framework.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+)
 
 VIEW = permission("orders.view_order", "orders.change_order")  # of anybody's order, as in the admin
 CHANGE = permission("orders.change_order")
@@ -16,6 +24,9 @@ MAX_LINES = 100  # of one order
 MAX_QUANTITY = 10_000  # of one line
 MAX_TOTAL = Decimal("999999999999.99")
 MAX_REASON = 500  # characters
+HELD_FOR = timedelta(hours=24)  # then staff has seen what was ordered; nothing is paid before
+MAX_HELD_ORDERS = 50  # pending or placed, of a customer within HELD_FOR
+MAX_HELD_PIECES = 10_000  # in these
 NAMED = 10  # products in a reason; the rest is summed up
 
 
@@ -90,6 +101,13 @@ def why_unsellable(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> s
     if len({product.currency for product in products.values()}) > 1:
         return "The products are sold in different currencies."
     return "The total is too large." if total(lines, products).amount > MAX_TOTAL else ""
+
+
+def check_held(orders: int, pieces: int) -> None:
+    """Raise ResourceExhausted for a customer who would keep more from others than a day's orders may."""
+    if orders > MAX_HELD_ORDERS or pieces > MAX_HELD_PIECES:
+        most = f"{MAX_HELD_ORDERS} orders and {MAX_HELD_PIECES} pieces"
+        raise ResourceExhausted(f"You can have {most} on order within a day.", reason="TOO_MUCH_ON_ORDER")
 
 
 def key_reused() -> AlreadyExists:

@@ -37,7 +37,7 @@ def send_confirmation(order_id: int) -> None:
     if order.status is OrderStatus.PLACED:
         lines = repository.get_lines([order_id])[order_id]
         for customer in accounts.get_users([order.customer_id]).values():  # none, once the account is erased
-            mail.send(_subject(order_id), _text(order, lines), [customer.email])
+            mail.send("orders", _subject(order_id), _text(order, lines), customer.email)
 
 
 @shared_task(name="orders.forget_keys")

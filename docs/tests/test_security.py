@@ -18,4 +18,6 @@ def test_each_test_that_holds_a_requirement_exists():
     named = re.findall(r"`(\S+)::(\w+)`", PAGE)
 
     assert len(named) > 30
-    assert [f"{file}::{test}" for file, test in named if f"def {test}(" not in (settings.BASE_DIR / file).read_text()] == []
+    assert [
+        f"{file}::{test}" for file, test in named if f"def {test}(" not in (settings.BASE_DIR / file).read_text()
+    ] == []

@@ -12,7 +12,7 @@ from framework.queue.models import QueuedTask
 from framework.queue.table import PRIORITIES, free, moment, update_unlocked
 
 BATCH = 100
-CLAIM = timedelta(seconds=10)  # for publishing one batch
+CLAIM = timedelta(seconds=10)  # for publishing one batch; so messages overtake each other by no more
 LOST_AFTER = timedelta(seconds=30)  # a published task that no worker began, once the broker has no more messages
 REPUBLISH_AFTER = timedelta(minutes=10)  # while the broker has messages; doubled each time
 MAX_DOUBLINGS = 3
@@ -70,13 +70,14 @@ def publish_again() -> int:
         return update_unlocked(_published(), due_at=Now(), times_published=0)
 
 
-def publish_lost(priority: int) -> int:
-    """The broker has no more messages of this priority: what was published before LOST_AFTER and has not begun is due.
+def publish_lost(priority: int, reached: datetime | None) -> int:
+    """Make due what was published, has not begun, and cannot be at the broker any more; returns how many rows.
 
-    Returns how many rows. A worker may have died with the message, or the broker may have lost it.
+    Messages of one priority are taken in the order in which they were published, so none is older than `reached`, the
+    one that is taken next. None: no message waits.
     """
-    long_ago = Now() - Value(LOST_AFTER)
-    lost = _published().filter(priority=priority, published_at__lte=long_ago, due_at__gt=Now())
+    passed = Now() - Value(LOST_AFTER) if reached is None else reached - CLAIM
+    lost = _published().filter(priority=priority, published_at__lte=passed, due_at__gt=Now())
     if not lost.exists():  # spares SQLite a write lock each time
         return 0
     with transaction.atomic():

@@ -16,7 +16,7 @@ def box(settings, tmp_path):
 
 
 def test_a_mail_that_was_sent_is_read_as_html_and_as_text(box, client):
-    mail.send("Hello", "See https://example.com/a?b=1&c=2 <b>now</b>.\n\nBye", ["ann@example.com"])
+    mail.send("test", "Hello", "See https://example.com/a?b=1&c=2 <b>now</b>.\n\nBye", "ann@example.com")
     page = client.get("/mailbox/").content.decode()
     links = re.findall(r'href="(/mailbox/\d+\.\w+)"', page)
     html, text = (client.get(link) for link in links)
@@ -31,7 +31,7 @@ def test_a_mail_that_was_sent_is_read_as_html_and_as_text(box, client):
 def test_old_messages_make_room(box, monkeypatch):
     monkeypatch.setattr(mail, "KEPT", 2)
     for number in range(4):
-        mail.send(str(number), "", ["ann@example.com"])
+        mail.send("test", str(number), "", "ann@example.com")
 
     assert len(list(box.glob("*.eml"))) == 2
 
