@@ -27,17 +27,16 @@ class Adapter(DefaultAccountAdapter):
         if not password.strip():
             raise ValidationError("Spaces alone are no password.")
         cleaned: str = super().clean_password(password, user)
-        if user and self._is_old(user, cleaned):
+        if user and user.password and self._is_old(user, cleaned):
             raise ValidationError("This is the password already.")
         return cleaned
 
     def _is_old(self, user: Any, password: str) -> bool:
-        """Who is logged in sends the old password, too, which spares hashing the new one to compare them."""
-        if not self.request.user.is_authenticated:
-            return bool(user.check_password(password))
-        if self.request.content_type == "application/json":
-            return bool(json.loads(self.request.body).get("current_password") == password)
-        return bool(self.request.POST.get("oldpassword") == password)
+        """A change sends the old password, too, which spares hashing the new one to compare them."""
+        request = self.request
+        sent = json.loads(request.body) if request.content_type == "application/json" else request.POST
+        old = sent.get("current_password") or sent.get("oldpassword")
+        return bool(old == password if old else user.check_password(password))
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """By the queue, so that the answer takes as long whether or not there is something to send.
