@@ -111,6 +111,7 @@ class Env(BaseSettings):
     oidc_name: str = Field("OpenID Connect", description="What users know that provider as.")
     oidc_client_id: str = Field("", description="What that provider knows this site as.")
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="The secret that goes with OIDC_CLIENT_ID.")
+    audit_days: int = Field(730, ge=30, le=36_500, description="Days that the audit of changes is kept.")
     trusted_proxies: CommaSeparated = Field(
         (),
         description="Addresses and networks (`10.0.0.0/16`) of the proxies in front, whose X-Forwarded-For and"

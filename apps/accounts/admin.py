@@ -1,5 +1,6 @@
 """The door for staff: users and, from Django, groups."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from allauth.mfa.utils import is_mfa_enabled
@@ -11,12 +12,26 @@ from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps.accounts import models, repository
+from framework.actor import of_user
+from framework.admin import home
+from framework.audit import trail
+
+
+def about_user(request: HttpRequest, user_id: int) -> Iterator[home.Line]:
+    """Where the user is logged in, and with which factors."""
+    url = f"{reverse('admin:accounts_user_changelist')}?id={user_id}"
+    if request.user.has_perm("accounts.view_user"):
+        for ip, seen, agent in repository.sessions(user_id):
+            yield home.Line("Session", url, f"{ip}, last seen {seen:%Y-%m-%d %H:%M}: {agent}")
+        for kind, used in repository.factors(user_id):
+            yield home.Line(f"Second factor: {kind}", url, f"last used {used:%Y-%m-%d %H:%M}" if used else "never used")
 
 
 class LowerCaseEmail:
@@ -122,6 +137,7 @@ class UserAdmin(OwnRightsOnly, DjangoUserAdmin):
     search_fields = ("email",)
     ordering = ("email",)
     readonly_fields = ("last_login", "date_joined")
+    actions = ("end_sessions", "reset_factors")
     fieldsets = (
         (None, {"fields": ("email", "password", "is_active")}),
         ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
@@ -132,6 +148,36 @@ class UserAdmin(OwnRightsOnly, DjangoUserAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         own = super().get_readonly_fields(request, obj)
         return own if request.user.is_superuser else (*own, "is_superuser")
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """With the user's sessions, factors, and what other domains have of them."""
+        context["about"] = list(home.lines("about_user", request, obj.pk)) if obj else []
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    @admin.action(description="End all sessions of the selected users", permissions=["change"])
+    def end_sessions(self, request: HttpRequest, rows: QuerySet[models.User]) -> None:
+        self._act(request, rows, "accounts.end_sessions", repository.end_sessions)
+
+    @admin.action(description="Remove all second factors of the selected users", permissions=["change"])
+    def reset_factors(self, request: HttpRequest, rows: QuerySet[models.User]) -> None:
+        self._act(request, rows, "accounts.reset_factors", repository.reset_factors)
+
+    def _act(self, request: HttpRequest, rows: QuerySet[models.User], action: str, act: Callable[[int], None]) -> None:
+        """Do it to each user whom the staff user may change, and write it down."""
+        users = [user for user in rows if covers(request.user, user)]
+        for user in users:
+            with transaction.atomic():
+                act(user.pk)
+                trail.record(of_user(request.user), action, trail.of("accounts.user", user.pk))
+        self.message_user(request, f"Done for {len(users)} of {len(rows)} users; others have rights that you lack.")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

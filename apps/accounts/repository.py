@@ -2,19 +2,23 @@
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
+from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Concat
 from django.utils import timezone
 
 from apps.accounts import models
 from apps.accounts.entities import DataRequest, DataRequestKind, User
+from framework.actor import SYSTEM
+from framework.audit import trail
 from framework.data.constraints import is_taken
 from framework.errors import AlreadyExists, NotFound
 from framework.validation import validate
@@ -59,6 +63,8 @@ def create_user(email: str, password: str, *, is_staff: bool = False, is_superus
         with transaction.atomic():
             row.save(force_insert=True)
             EmailAddress.objects.create(user=row, email=row.email, verified=True, primary=True)
+            made = {"is_staff": is_staff, "is_superuser": is_superuser}
+            trail.record(SYSTEM, "accounts.create_user", trail.of("accounts.user", row.pk), after=made)
     except IntegrityError as error:
         if not is_taken(error, models.User, "email"):
             raise
@@ -66,6 +72,14 @@ def create_user(email: str, password: str, *, is_staff: bool = False, is_superus
             "There is an account with this address already.", fields={"email": "is taken"}, reason="EMAIL_TAKEN"
         ) from None
     return entity_of(row)
+
+
+def join_group(user_id: int, name: str, permissions: Sequence[str]) -> None:
+    """Put the user into the group, which gets those of these permissions that exist here."""
+    group, _ = Group.objects.get_or_create(name=name)
+    full_name = Concat("content_type__app_label", Value("."), "codename")
+    group.permissions.set(Permission.objects.annotate(full_name=full_name).filter(full_name__in=permissions))
+    group.user_set.add(user_id)
 
 
 def entity_of(row: Any) -> User:
@@ -87,6 +101,23 @@ def end_sessions(user_id: int) -> None:
     """Log the user out everywhere."""
     for session in UserSession.objects.filter(user_id=user_id):
         session.end()
+
+
+def sessions(user_id: int) -> list[tuple[str, datetime, str]]:
+    """Address, last use and browser of each session, the latest first."""
+    rows = UserSession.objects.filter(user_id=user_id).order_by("-last_seen_at")
+    return list(rows.values_list("ip", "last_seen_at", "user_agent"))
+
+
+def factors(user_id: int) -> list[tuple[str, datetime | None]]:
+    """Kind and last use of each second factor."""
+    return list(Authenticator.objects.filter(user_id=user_id).order_by("id").values_list("type", "last_used_at"))
+
+
+def reset_factors(user_id: int) -> None:
+    """Remove all second factors, for a user who has lost them, and log the user out."""
+    Authenticator.objects.filter(user_id=user_id).delete()
+    end_sessions(user_id)
 
 
 def forget_old_unverified() -> None:

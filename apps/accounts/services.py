@@ -13,7 +13,8 @@ from django.db import transaction
 from apps.accounts import repository, tasks
 from apps.accounts.entities import DataRequest, DataRequestKind
 from framework import discovery, mail
-from framework.actor import Actor, authenticated, require
+from framework.actor import SYSTEM, Actor, authenticated, require
+from framework.audit import trail
 from framework.errors import FailedPrecondition, NotFound
 
 
@@ -29,6 +30,7 @@ def delete_account(actor: Actor) -> DataRequest:
         request, new = repository.add_request(user_id, DataRequestKind.ERASE)
         repository.disable(user_id)
         if new:
+            trail.record(actor, "accounts.delete_account", trail.of("accounts.user", user_id))
             tasks.erase.delay(request.id)
     return request
 
@@ -39,6 +41,7 @@ def export_account(actor: Actor) -> DataRequest:
     with transaction.atomic(durable=True):
         request, new = repository.add_request(user_id, DataRequestKind.EXPORT)
         if new:
+            trail.record(actor, "accounts.export_account", trail.of("accounts.user", user_id))
             tasks.export.delay(request.id)
     return request
 
@@ -64,6 +67,7 @@ def erase(request_id: int) -> None:
     with transaction.atomic(durable=True):
         _tell(request, "accounts/mail/erased")
         repository.erase_user(request.user_id)
+        trail.record(SYSTEM, "accounts.erase_user", trail.of("accounts.user", request.user_id))
         repository.finish_request(request_id)
 
 

@@ -9,15 +9,27 @@ from django.utils import timezone
 
 from apps.catalog import repository, rules
 from apps.catalog.entities import Line, Product, ProductChanges, ProductDraft, Reservation, ReservationStatus
-from framework.actor import Actor, require
+from framework import context
+from framework.actor import NOBODY, SYSTEM, Actor, require
+from framework.audit import trail
 from framework.changes import given
 from framework.errors import Unavailable
+
+_VERBS = {
+    ReservationStatus.HELD: "reserve",
+    ReservationStatus.COMMITTED: "commit",
+    ReservationStatus.RELEASED: "release",
+    ReservationStatus.EXPIRED: "expire",
+}
 
 
 def create_product(actor: Actor, draft: ProductDraft) -> Product:
     """Raises PermissionDenied, InvalidArgument with the bad fields, AlreadyExists when the SKU is taken."""
     require(actor, rules.ADD)
-    return repository.create_product(draft)
+    with transaction.atomic():
+        product = repository.create_product(draft)
+        trail.record(actor, "catalog.create_product", _object(product.id), after=draft._asdict())
+    return product
 
 
 def update_product(actor: Actor, product_id: int, version: int, changes: ProductChanges) -> Product:
@@ -28,13 +40,13 @@ def update_product(actor: Actor, product_id: int, version: int, changes: Product
     require(actor, rules.CHANGE)
     if not given(changes):
         raise rules.nothing_to_change()
-    return repository.update_product(product_id, version, changes)
+    return _update(actor, "catalog.update_product", product_id, version, changes)
 
 
 def archive_product(actor: Actor, product_id: int, version: int) -> Product:
     """Take a product off sale; it stays readable by id. Raises PermissionDenied, NotFound, Aborted."""
     require(actor, rules.CHANGE)
-    return repository.update_product(product_id, version, ProductChanges(is_active=False))
+    return _update(actor, "catalog.archive_product", product_id, version, ProductChanges(is_active=False))
 
 
 def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservation:
@@ -50,7 +62,7 @@ def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservati
     with contextlib.suppress(repository.KeyUsed), transaction.atomic(durable=True):
         repository.add_reservation(key, ReservationStatus.HELD, wanted, expires_at)
         _take(wanted)
-        return Reservation(key, ReservationStatus.HELD, wanted, expires_at)
+        return _noted(Reservation(key, ReservationStatus.HELD, wanted, expires_at))
     with transaction.atomic(durable=True):
         found = _existing(key, wanted)
         if found.status is ReservationStatus.EXPIRED:
@@ -58,7 +70,7 @@ def reserve(key: str, lines: Sequence[Line], *, seconds: int = 900) -> Reservati
         elif found.status is ReservationStatus.COMMITTED or found.expires_at > timezone.now():
             return found
         repository.set_reservation_status(key, ReservationStatus.HELD, expires_at)
-        return found._replace(status=ReservationStatus.HELD, expires_at=expires_at)
+        return _noted(found._replace(status=ReservationStatus.HELD, expires_at=expires_at))
 
 
 def commit(key: str) -> Reservation:
@@ -70,7 +82,7 @@ def commit(key: str) -> Reservation:
     with transaction.atomic(durable=True):
         found = rules.committable(repository.find_reservation(key, lock=True))
         repository.set_reservation_status(key, ReservationStatus.COMMITTED)
-        return found._replace(status=ReservationStatus.COMMITTED)
+        return _noted(found._replace(status=ReservationStatus.COMMITTED))
 
 
 def release(key: str) -> Reservation:
@@ -82,7 +94,7 @@ def release(key: str) -> Reservation:
     now = timezone.now()
     with contextlib.suppress(repository.KeyUsed), transaction.atomic(durable=True):
         repository.add_reservation(key, ReservationStatus.RELEASED, (), now)
-        return Reservation(key, ReservationStatus.RELEASED, (), now)
+        return _noted(Reservation(key, ReservationStatus.RELEASED, (), now))
     with transaction.atomic(durable=True):
         return _give_back(key, ReservationStatus.RELEASED)
 
@@ -120,4 +132,25 @@ def _give_back(key: str, status: ReservationStatus) -> Reservation:
         for line in found.lines:
             repository.return_stock(line)
     repository.set_reservation_status(key, status)
-    return found._replace(status=status)
+    return _noted(found._replace(status=status))
+
+
+def _update(actor: Actor, action: str, product_id: int, version: int, changes: ProductChanges) -> Product:
+    with transaction.atomic():
+        before = repository.get_product(product_id)
+        product = repository.update_product(product_id, version, changes)
+        trail.record(actor, action, _object(product_id), before=before._asdict(), after=given(changes))
+    return product
+
+
+def _object(product_id: int) -> str:
+    return trail.of("catalog.product", product_id)
+
+
+def _noted(reservation: Reservation) -> Reservation:
+    """Write into the audit what became of it; tasks have no actor."""
+    actor = SYSTEM if context.actor() == NOBODY else context.actor()
+    after = {"status": reservation.status, "lines": {str(line.product_id): line.quantity for line in reservation.lines}}
+    changed = trail.of("catalog.reservation", reservation.key)
+    trail.record(actor, f"catalog.{_VERBS[reservation.status]}", changed, after=after)
+    return reservation

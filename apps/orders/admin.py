@@ -1,5 +1,7 @@
 """The door of orders for staff: looking, and cancelling with a reason."""
 
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -8,33 +10,51 @@ from django.contrib.admin.helpers import ActionForm
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 
-from apps.orders import models, services
+from apps.orders import models, repository, services
 from framework.actor import of_user
-from framework.admin.base import ReadOnlyAdmin
+from framework.admin.base import ReadOnlyAdmin, history
+from framework.admin.home import Line
+from framework.audit import trail
 from framework.errors import DomainError, InvalidArgument
+
+PENDING_FOR = timedelta(minutes=10)
 
 
 class ReasonForm(ActionForm):
     reason = forms.CharField(required=False, max_length=500, label="Reason (to cancel):")
 
 
-class ReadOnlyInline(admin.TabularInline):
+def attention(request: HttpRequest) -> Iterator[Line]:
+    """Orders that have been pending for too long."""
+    if not request.user.has_perm("orders.view_order"):
+        return
+    if count := repository.count_pending(timezone.now() - PENDING_FOR):
+        url = reverse("admin:orders_order_changelist") + "?status__exact=pending&o=6"
+        yield Line("Orders pending for more than 10 minutes", url, f"{count}: does the catalog answer?")
+
+
+def about_user(request: HttpRequest, user_id: int) -> Iterator[Line]:
+    """The user's orders."""
+    if request.user.has_perm("orders.view_order"):
+        url = reverse("admin:orders_order_changelist") + f"?customer_id={user_id}"
+        yield Line("Orders", url, str(repository.count_orders(user_id)))
+
+
+class LineInline(admin.TabularInline):
+    model = models.OrderLine
     extra = 0
     can_delete = False
+    fields = ("product", "name", "unit_price", "quantity")
+    readonly_fields = ("product",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class LineInline(ReadOnlyInline):
-    model = models.OrderLine
-    fields = ("product", "name", "unit_price", "quantity")
-    readonly_fields = ("product",)
 
     def product(self, line: models.OrderLine) -> str:
         """A link where the catalog is here; its rows have no foreign key."""
@@ -45,11 +65,6 @@ class LineInline(ReadOnlyInline):
         return format_html('<a href="{}">{}</a>', url, line.product_id)
 
 
-class TransitionInline(ReadOnlyInline):
-    model = models.Transition
-    fields = ("at", "source", "target", "actor", "reason")
-
-
 @admin.register(models.Order)
 class OrderAdmin(ReadOnlyAdmin):
     list_display = ("id", "customer_id", "status", "total", "currency", "created_at")
@@ -57,9 +72,13 @@ class OrderAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "=customer_id")
     ordering = ("-created_at", "-id")
     exclude = ("key", "fingerprint")
-    inlines = (LineInline, TransitionInline)
+    readonly_fields = ("history",)
+    inlines = (LineInline,)
     action_form = ReasonForm
     actions = ("cancel",)
+
+    def history(self, order: models.Order) -> str:
+        return history(trail.of("orders.order", order.pk))
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("orders.change_order"))

@@ -49,17 +49,3 @@ class OrderLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} x {self.name or self.product_id}"
-
-
-class Transition(models.Model):
-    """Who changed an order's status, when and why."""
-
-    order = models.ForeignKey(Order, models.CASCADE, related_name="transitions")
-    source = models.CharField(max_length=10, choices=STATUSES, blank=True)
-    target = models.CharField(max_length=10, choices=STATUSES)
-    actor = models.CharField(max_length=100)
-    reason = models.CharField(max_length=500, blank=True)
-    at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.source or 'new'} -> {self.target}"

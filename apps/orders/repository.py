@@ -1,7 +1,7 @@
 """Every query and write on the tables of orders. Hands out entities."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.orders import models, rules
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, Total, orders_keyset
 from framework.actor import Actor
+from framework.audit import trail
 from framework.data import keysets, locks
 from framework.data.constraints import is_taken
 from framework.data.queries import CompiledQuery
@@ -69,6 +70,11 @@ def list_orders(customer_id: int | None, *, first: int = 20, after: str = "") ->
 def count_orders(customer_id: int | None) -> int:
     """How many orders `list_orders` goes through, counted as `keysets.count` does."""
     return keysets.count(_orders_of(customer_id))
+
+
+def count_pending(older_than: datetime) -> int:
+    """How many orders have been pending since before this moment."""
+    return models.Order.objects.filter(status=OrderStatus.PENDING, created_at__lt=older_than).count()
 
 
 def find_by_key(customer_id: int, key: str) -> tuple[Order, str] | None:
@@ -189,9 +195,10 @@ def _orders_of(customer_id: int | None) -> QuerySet[models.Order]:
 
 
 def _note(order_id: int, source: str, target: str, actor: Actor, reason: str) -> None:
-    models.Transition.objects.create(
-        order_id=order_id, source=source, target=target, actor=str(actor), reason=reason, at=timezone.now()
-    )
+    """Write the change of status into the audit."""
+    before, after = {"status": source} if source else {}, {"status": target}
+    changed = trail.of("orders.order", order_id)
+    trail.record(actor, f"orders.{target}", changed, before=before, after=after, reason=reason)
 
 
 def _entity(row: models.Order) -> Order:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from apps.orders import repository, services
-from framework.actor import authenticated, for_itself, service, staff
+from apps.orders import repository, rules, services
+from framework.actor import authenticated, for_itself, service
 from framework.grpc.service import Service
 from framework.seam.server import Server
 from protos.orders.v1 import orders_pb2 as pb
@@ -17,7 +17,7 @@ class OrderService(Service, orders_pb2_grpc.OrderServiceServicer):
     GetOrder = _serve("GetOrder", services.get_order, allow=service)
     ListOrders = _serve("ListOrders", services.list_orders, allow=authenticated)
     CountOrders = _serve("CountOrders", services.count_orders, allow=authenticated)
-    BatchGetLines = _serve("BatchGetLines", repository.get_lines, allow=staff)
+    BatchGetLines = _serve("BatchGetLines", repository.get_lines, allow=rules.VIEW)
     CancelOrder = _serve("CancelOrder", services.cancel_order, allow=service)
     EraseUser = _serve("EraseUser", services.erase_user, allow=for_itself)
     ExportUser = _serve("ExportUser", services.export_user, allow=for_itself)

@@ -17,6 +17,7 @@ from apps.orders import repository, rules, tasks
 from apps.orders.entities import Line, Order, OrderStatus, Total
 from framework import context
 from framework.actor import SYSTEM, Actor, authenticated, require
+from framework.audit import trail
 from framework.errors import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -124,6 +125,7 @@ def erase_user(user_id: int) -> None:
         if any(order.status is OrderStatus.PENDING for order in repository.all_orders(user_id)):
             raise rules.still_pending()
         repository.erase_customer(user_id)
+        trail.record(SYSTEM, "orders.erase_user", trail.of("accounts.user", user_id))
 
 
 def export_user(user_id: int) -> str:

@@ -77,7 +77,7 @@ class _Checks:
             writes = {} if problems else {"database": _write_database, _name_of_redis(): _write_redis}
             degraded = [f"cannot write to {failure}" for failure in _failures(writes)]
             if not problems:
-                degraded += _silent() + _lost()
+                degraded += [f"{part} is silent" for part in silent()] + _lost()
         self._found = Health(problems, degraded)
 
     def _read_database(self) -> str:
@@ -141,11 +141,12 @@ def _redis() -> Any:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout)
 
 
-def _silent() -> list[str]:
+def silent() -> list[str]:
+    """The parts whose last heartbeat is too old."""
     from framework.queue.liveness import heartbeat_ages
 
     ages = heartbeat_ages()
-    return [f"{part} is silent" for part, limit in SILENCE.items() if ages.get(part, limit + 1) > limit]
+    return [part for part, limit in SILENCE.items() if ages.get(part, limit + 1) > limit]
 
 
 def _lost() -> list[str]:

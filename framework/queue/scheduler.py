@@ -35,15 +35,16 @@ class Timetable(BaseSchedule):
 
     def is_due(self, last_run_at: datetime) -> schedstate:
         now = datetime.now(UTC)
-        due_at = self._after(last_run_at.astimezone(UTC))
+        due_at = self.next_after(last_run_at.astimezone(UTC))
         if due_at <= now:
-            return schedstate(True, max(0.0, (self._after(now) - now).total_seconds()))
+            return schedstate(True, max(0.0, (self.next_after(now) - now).total_seconds()))
         return schedstate(False, (due_at - now).total_seconds())
 
     def __repr__(self) -> str:
         return str(self._model.scheduler)
 
-    def _after(self, moment: datetime) -> Any:
+    def next_after(self, moment: datetime) -> Any:
+        """When it runs first after a moment in UTC."""
         if self._model.interval:
             return moment + self._model.interval.schedule.run_every
         return next_run(self._model.crontab.schedule, moment)

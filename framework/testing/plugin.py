@@ -40,6 +40,10 @@ def _prepare(stack: ExitStack) -> None:
         os.environ["REDIS_URL"] = stack.enter_context(servers.valkey())
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-access", action="store_true", help="write the access matrix anew: project/access.md")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     for marker in MARKERS:
         config.addinivalue_line("markers", marker)

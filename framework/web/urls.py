@@ -43,7 +43,7 @@ def join() -> list[URLResolver]:
     """The routes of all domains. Raises ImproperlyConfigured for a view that does not say who may use it."""
     found = []
     for module in discovery.modules("urls"):
-        for pattern in _views(module.urlpatterns):
+        for pattern in views(module.urlpatterns):
             rule: Rule | None = getattr(pattern.callback, "allowed", None)
             if rule is None:
                 raise ImproperlyConfigured(
@@ -58,7 +58,7 @@ def join() -> list[URLResolver]:
 def marked(rule: Rule, included: Any) -> Any:
     """The included URLs of a package, each of whose views the rule is declared for."""
     module = included[0]
-    for pattern in _views(getattr(module, "urlpatterns", module)):
+    for pattern in views(getattr(module, "urlpatterns", module)):
         pattern.callback = allow(rule)(pattern.callback)
     return included
 
@@ -66,16 +66,17 @@ def marked(rule: Rule, included: Any) -> Any:
 def timed_alike(names: Iterable[str], included: Any) -> Any:
     """The included URLs, of which the named ones answer `in_steps`."""
     module = included[0]
-    for pattern in _views(getattr(module, "urlpatterns", module)):
+    for pattern in views(getattr(module, "urlpatterns", module)):
         if pattern.name in names:
             pattern.callback = in_steps(pattern.callback)
     return included
 
 
-def _views(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[Any]:
+def views(patterns: Iterable[URLPattern | URLResolver]) -> Iterator[Any]:
+    """The routes, those of included packages too."""
     for pattern in patterns:
         if isinstance(pattern, URLResolver):
-            yield from _views(pattern.url_patterns)
+            yield from views(pattern.url_patterns)
         else:
             yield pattern
 

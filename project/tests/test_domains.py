@@ -51,8 +51,8 @@ def test_a_domain_that_is_not_named_has_no_fields_schedules_admin_and_services()
 
     assert answer.stdout.splitlines() == [
         "['csrfToken', 'me']",
-        "['clean-up-accounts', 'heartbeat']",
-        "['accounts.User', 'queue.DeclaredSchedule', 'queue.Heartbeat', 'queue.QueuedTask']",
+        "['clean-up-accounts', 'heartbeat', 'thin-audit']",
+        "['accounts.User', 'audit.Entry', 'queue.DeclaredSchedule', 'queue.Heartbeat', 'queue.QueuedTask']",
         "()",
     ], answer.stderr
 

@@ -13,7 +13,7 @@ from tools.new.journal import Journal
 from tools.new.model import Model
 from tools.new.spec import SpecRefused
 
-SHARED = (".env.example", "docs/settings.md", "project/env.py", "project/schema.graphql")
+SHARED = (".env.example", "docs/settings.md", "project/access.md", "project/env.py", "project/schema.graphql")
 _DOMAINS = re.compile(r"(    domains: CommaSeparated = Field\(\n        )\((.*?)\),\n", re.DOTALL)
 _DERIVE = """
 import sys, django
@@ -23,6 +23,7 @@ call_command("makemigrations", sys.argv[1], include_header=False, verbosity=0)
 call_command("settings_docs")
 call_command("schema_check", write=True)
 """
+WRITE_ACCESS = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "project/tests/test_access.py", "--write-access")
 
 
 def with_domain(source: str, domain: str) -> str:
@@ -64,6 +65,7 @@ def _derive(root: Path, model: Model) -> None:
     if "grpc" in model.doors:
         protos.generate(root)
     _run(root, sys.executable, "-c", _DERIVE, model.domain)
+    _run(root, sys.executable, *WRITE_ACCESS)
 
 
 def _run(root: Path, *command: str) -> None:

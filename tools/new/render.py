@@ -9,12 +9,12 @@ from django.template import Context, Engine
 from graphql.pyutils import snake_to_camel
 
 from tools.new import names
-from tools.new.model import Field, Model
+from tools.new.model import Model
 
 TEMPLATES = Path(__file__).parent / "templates"
 # The files that a door needs; the rest is needed by all.
 DOORS = {
-    "graphql": ("schema.py", "tests/access_matrix.py", "tests/test_schema.py"),
+    "graphql": ("schema.py", "tests/test_schema.py"),
     "grpc": (
         "client.py",
         "rpc.py",
@@ -65,7 +65,7 @@ def _context(model: Model) -> dict[str, Any]:
         "imports": _imports(model),
         "gql": {"one": graphql(model.one), "many": graphql(model.many), "fields": list(_fields(model))},
         "sent": [(graphql(field.name), field) for field in model.fields],
-        "inputs": [f"{graphql(field.name)}: {_literal(field)}" for field in model.required],
+        "graphql": "graphql" in model.doors,
     }
 
 
@@ -88,13 +88,6 @@ def _fields(model: Model) -> Iterator[str]:
         yield graphql(field.name)
         if field.currency:
             yield graphql(field.currency)
-
-
-def _literal(field: Field) -> str:
-    """A value as it stands in a document."""
-    if field.enum:
-        return field.members[0].upper()
-    return {"True": "true", "False": "false"}.get(field.sent[0], field.sent[0])
 
 
 def graphql(name: str) -> str:

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from project.env import BASE_DIR, Env
+from tools.new.generate import WRITE_ACCESS
 
 SHIPPED = Env.model_fields["domains"].default
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", "var", "node_modules", "__pycache__", ".*_cache")
@@ -62,6 +63,7 @@ def remove(tree, domains):
     assert text.count(named(SHIPPED)) == 1
     settings.write_text(text.replace(named(SHIPPED), named(kept)))
     run(tree, "-c", REGENERATE)
+    run(tree, *WRITE_ACCESS)
 
 
 def named(domains):

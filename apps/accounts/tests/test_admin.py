@@ -1,10 +1,16 @@
 import pytest
+from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.backends.cached_db import SessionStore
 from django.urls import reverse
 
 from apps.accounts import models, repository
+from apps.accounts.demo import load
 from apps.accounts.tests.factories import PASSWORD, LimitedStaffFactory, StaffFactory, UserFactory
+from framework.audit import trail
+from framework.audit.models import Entry
 
 pytestmark = pytest.mark.django_db
 
@@ -206,3 +212,84 @@ def test_staff_cannot_give_a_group_a_right_that_they_lack(manager):
 
     assert refused.context["adminform"].form.errors.keys() == {"permissions"}
     assert not group.permissions.exists()
+
+
+def act(client, name, *users):
+    client.post(LIST, {"action": name, "_selected_action": [user.pk for user in users]})
+
+
+@pytest.fixture
+def locked_out():
+    """A user who has lost the second factor, and is logged in somewhere."""
+    user = UserFactory()
+    Authenticator.objects.create(user=user, type="totp", data={})
+    session = SessionStore()
+    session.create()
+    UserSession.objects.create(user=user, session_key=session.session_key, ip="203.0.113.7", user_agent="Firefox")
+    return user
+
+
+def test_a_users_page_shows_sessions_and_factors(client, locked_out):
+    client.force_login(StaffFactory())
+
+    page = client.get(reverse("admin:accounts_user_change", args=[locked_out.pk])).content.decode()
+
+    assert "203.0.113.7" in page
+    assert "Second factor: totp" in page
+
+
+def test_sessions_are_ended_and_factors_reset_and_it_is_written_down(client, locked_out):
+    admin = StaffFactory()
+    client.force_login(admin)
+    act(client, "end_sessions", locked_out)
+    assert not UserSession.objects.filter(user=locked_out).exists()
+    assert Authenticator.objects.exists()
+    act(client, "reset_factors", locked_out)
+    assert not Authenticator.objects.exists()
+
+    entries = trail.entries(f"accounts.user:{locked_out.pk}")
+    assert [(entry.action, entry.actor) for entry in entries] == [
+        ("accounts.end_sessions", f"user:{admin.pk}"),
+        ("accounts.reset_factors", f"user:{admin.pk}"),
+    ]
+
+
+def test_factors_of_a_user_with_more_rights_are_not_reset(client, locked_out):
+    locked_out.is_superuser = True
+    locked_out.save()
+    client.force_login(LimitedStaffFactory(rights=["accounts.view_user", "accounts.change_user"]))
+
+    act(client, "reset_factors", locked_out)
+
+    assert Authenticator.objects.count() == UserSession.objects.filter(user=locked_out).count() == 1
+    assert not Entry.objects.exists()
+
+
+def test_staff_cannot_put_anybody_into_a_group_with_more_rights(client):
+    load()
+    editor, support = (models.User.objects.get(email=f"{name}@example.com") for name in ("editor", "support"))
+    editor.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    client.force_login(editor)
+    group = Group.objects.get(name="Support")
+    customer = UserFactory()
+    url = reverse("admin:accounts_user_change", args=[customer.pk])
+
+    assert group not in client.get(url).context["adminform"].form.fields["groups"].queryset
+    client.post(url, {"email": customer.email, "is_active": "on", "groups": [group.pk]})
+
+    assert list(customer.groups.all()) == []
+    assert list(support.groups.all()) == [group]
+
+
+def test_a_change_in_the_admin_is_written_down_without_secrets(client):
+    admin, user = StaffFactory(), UserFactory()
+    client.force_login(admin)
+    password = {"password1": "a-new-s3cret-pass", "password2": "a-new-s3cret-pass", "usable_password": "true"}
+    client.post(reverse("admin:auth_user_password_change", args=[user.pk]), password)
+    client.post(reverse("admin:accounts_user_change", args=[user.pk]), {"email": "new@example.com", "is_active": "on"})
+
+    changed = trail.entries(f"accounts.user:{user.pk}")
+    assert [entry.action for entry in changed] == ["accounts.change_user"] * 2
+    assert changed[1].after == {"email": "(hidden)"}
+    assert not any("s3cret" in str(entry.after) or "@" in str(entry.after) for entry in changed)
+    assert {entry.actor for entry in changed} == {f"user:{admin.pk}"}

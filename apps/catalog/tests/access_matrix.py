@@ -1,20 +1,27 @@
-"""Who may use each GraphQL operation of this domain, for project/tests/test_schema.py."""
+"""Values for requests of the access matrix: project/tests/test_access.py. And lists to fill: test_schema.py."""
 
+from apps.catalog import services
+from apps.catalog.entities import Line
 from apps.catalog.tests.factories import ProductFactory
 
-EVERYBODY = {"visitor", "customer", "new staff", "staff"}
-ALLOWED = {
-    "Query.product": EVERYBODY,
-    "Query.products": EVERYBODY,
-    "Mutation.createProduct": {"staff"},
-    "Mutation.updateProduct": {"staff"},
-    "Mutation.archiveProduct": {"staff"},
-}
-OPERATIONS = {
-    "Query.product": '{ product(id: "1") { id } }',
-    "Query.products": "{ products { edges { node { id } } } }",
-    "Mutation.createProduct": 'mutation { createProduct(input: {sku: "", name: "", price: "1"}) { product { id } } }',
-    "Mutation.updateProduct": 'mutation { updateProduct(id: "1", version: 1, input: {}) { product { id } } }',
-    "Mutation.archiveProduct": 'mutation { archiveProduct(id: "1", version: 1) { product { id } } }',
-}
+
+def arguments(owner):
+    product = ProductFactory(stock=10)
+    held = services.reserve("matrix", [Line(product.id, 1)])
+    price = {"currency_code": "EUR", "units": 1}
+    return {
+        "id": str(product.id),
+        "product_id": product.id,
+        "version": product.version + 1,  # the reservation made one
+        "createProduct.input": {"sku": "NEW-1", "name": "New", "price": "1.00"},
+        "updateProduct.input": {"name": "Renamed"},
+        "CreateProduct.product": {"sku": "NEW-1", "name": "New", "price": price},
+        "UpdateProduct.product": {"id": product.id, "name": "Renamed"},
+        "update_mask": "name",
+        "key": held.key,
+        "Reserve.key": "another",
+        "lines": [{"product_id": product.id, "quantity": 1}],
+    }
+
+
 LISTS = {"products": lambda user, number: ProductFactory.create_batch(number)}

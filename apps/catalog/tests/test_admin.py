@@ -97,8 +97,10 @@ def test_a_change_is_written_down_with_who_made_it(staff):
 
     staff.post(change(product), form_of(staff, product) | {"price": "5.00"})
 
-    history = staff.get(reverse("admin:catalog_product_history", args=[product.id]))
-    assert b"Changed Price." in history.content
+    history = staff.get(reverse("admin:catalog_product_history", args=[product.id]), follow=True)
+    (entry,) = history.context["cl"].result_list
+    assert (entry.action, entry.actor) == ("catalog.update_product", f"user:{staff.session['_auth_user_id']}")
+    assert (entry.before, entry.after) == ({"price": "19.90"}, {"price": "5.00"})
 
 
 def test_a_product_changed_by_somebody_else_meanwhile_is_not_overwritten(staff):
@@ -230,3 +232,14 @@ def test_who_is_not_staff_is_sent_to_the_login(client, user):
         assert response.status_code == 302
         assert response.url.startswith("/admin/login/")
     assert repository.list_products().items == [product]
+
+
+def test_products_low_in_stock_are_on_the_front_page(staff):
+    ProductFactory(stock=4)
+    ProductFactory(stock=5)
+    ProductFactory(stock=4, is_active=False)
+
+    lines = staff.get(reverse("admin:index")).context["sections"]["Needs a person"]
+    (line,) = [line for line in lines if line.text == "Products low in stock"]
+    assert line.detail == "1 with fewer than 5 left"
+    assert len(staff.get(line.url).context["cl"].result_list) == 1

@@ -34,18 +34,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Transition',
-            fields=[
-                ('id', framework.ids.IdField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('source', models.CharField(blank=True, choices=[('pending', 'Pending'), ('placed', 'Placed'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled')], max_length=10)),
-                ('target', models.CharField(choices=[('pending', 'Pending'), ('placed', 'Placed'), ('rejected', 'Rejected'), ('cancelled', 'Cancelled')], max_length=10)),
-                ('actor', models.CharField(max_length=100)),
-                ('reason', models.CharField(blank=True, max_length=500)),
-                ('at', models.DateTimeField()),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='transitions', to='orders.order')),
-            ],
-        ),
-        migrations.CreateModel(
             name='OrderLine',
             fields=[
                 ('id', framework.ids.IdField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),

@@ -7,8 +7,8 @@ import pytest
 
 from apps.accounts.tests.factories import StaffFactory, UserFactory
 from apps.catalog import public as catalog
-from apps.orders import models
 from framework.actor import SYSTEM, Actor, of_user
+from framework.audit import trail
 
 
 class Stock:
@@ -94,10 +94,12 @@ def clerk():
 
 @pytest.fixture
 def history():
-    """An order's transitions, as text."""
+    """What the audit says of an order's status, as text."""
 
     def of(order):
-        rows = models.Transition.objects.filter(order_id=order.id).order_by("id")
-        return [f"{row} by {row.actor}{f': {row.reason}' if row.reason else ''}" for row in rows]
+        rows = [(row, f": {row.reason}" if row.reason else "") for row in trail.entries(f"orders.order:{order.id}")]
+        return [
+            f"{row.before.get('status', 'new')} -> {row.after['status']} by {row.actor}{reason}" for row, reason in rows
+        ]
 
     return of

@@ -1,10 +1,14 @@
+from datetime import timedelta
+
 import pytest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 
 from apps.accounts.tests.factories import LimitedStaffFactory, StaffFactory, UserFactory
 from apps.orders import models, repository, services
 from apps.orders.entities import Line, OrderStatus
 from apps.orders.tests.factories import LineFactory, OrderFactory
+from framework.audit.models import Entry
 from framework.queue.models import QueuedTask
 
 pytestmark = pytest.mark.django_db
@@ -73,7 +77,7 @@ def test_an_order_is_shown_with_its_lines_and_history_and_without_its_key(staff,
     text = staff.get(page_of(order)).content.decode()
 
     assert all(part in text for part in ("Oak Chair", "19.90", "59.70", str(product.id)))
-    assert all(part in text for part in ("new -&gt; pending", "pending -&gt; placed", f"user:{customer.user_id}"))
+    assert all(part in text for part in ("orders.pending", "orders.placed", f"user:{customer.user_id}"))
     assert "the-idempotency-key" not in text
 
 
@@ -113,7 +117,7 @@ def test_without_a_reason_nothing_is_cancelled(staff):
     assert cancel(staff, orders, " ") == ["Say why.", "0 cancelled."]
 
     assert {repository.get_order(order.id).status for order in orders} == {OrderStatus.PLACED}
-    assert not models.Transition.objects.exists()
+    assert not Entry.objects.exists()
 
 
 def test_who_may_only_look_cancels_nothing(client):
@@ -151,3 +155,14 @@ def test_who_is_not_staff_is_sent_to_the_login(client, user):
     for response in (client.get(LIST), client.get(page_of(order)), client.post(LIST, {"action": "cancel"})):
         assert response.status_code == 302
         assert response.url.startswith("/admin/login/")
+
+
+def test_orders_that_stay_pending_are_on_the_front_page(staff):
+    OrderFactory(status=OrderStatus.PENDING, created_at=timezone.now() - timedelta(minutes=11))
+    OrderFactory(status=OrderStatus.PENDING)
+    OrderFactory(created_at=timezone.now() - timedelta(minutes=11))
+
+    lines = staff.get(reverse("admin:index")).context["sections"]["Needs a person"]
+    (line,) = [line for line in lines if line.text.startswith("Orders")]
+    assert line.detail == "1: does the catalog answer?"
+    assert len(shown(staff.get(line.url))) == 2

@@ -9,6 +9,7 @@ from django.db import connections, transaction
 
 from apps.orders import models, repository, rules, services, tasks
 from apps.orders.entities import Line, OrderStatus
+from framework.audit.models import Entry
 from framework.errors import AlreadyExists, ResourceExhausted, Unavailable
 from framework.queue.models import QueuedTask
 
@@ -97,7 +98,7 @@ def test_copies_of_an_order_are_one_order(stock, customer):
     assert repository.get_order(orders[0].id).status is OrderStatus.PLACED
     assert stock.left(product) == 98
     assert QueuedTask.objects.filter(task="orders.send_confirmation").count() == 1
-    assert models.Transition.objects.count() == 2
+    assert Entry.objects.filter(object__startswith="orders.").count() == 2
 
 
 def test_of_two_orders_under_one_key_one_is_refused(stock, customer):

@@ -8,6 +8,7 @@ from apps.orders import models, repository, rpc, services
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus
 from apps.orders.tests.factories import OrderFactory
 from framework.actor import Actor
+from framework.audit import trail
 from framework.grpc import assertion
 from framework.grpc.auth import Authenticator
 from framework.grpc.errors import from_call
@@ -78,7 +79,7 @@ def test_an_order_is_placed_for_a_user(call, stock, customer):
     assert ORDER.entity(order) == repository.get_order(order.id)
     assert (order.customer_id, order.status) == (customer.user_id, pb.ORDER_STATUS_PLACED)
     assert order.total == Money(currency_code="EUR", units=59, nanos=700_000_000)
-    assert models.Transition.objects.filter(order_id=order.id).first().actor == f"user:{customer.user_id}"
+    assert trail.entries(trail.of("orders.order", order.id))[0].actor == f"user:{customer.user_id}"
     assert stock.left(product) == 7
 
 

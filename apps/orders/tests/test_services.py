@@ -99,7 +99,7 @@ def test_an_order_costs_a_known_number_of_statements(stock, customer, lines):
     assert words == {
         "BEGIN": 4,
         "COMMIT": 4,
-        "INSERT": 8,
+        "INSERT": 10,
         "SELECT": 3 + (connection.vendor == "postgresql"),
         "UPDATE": 3 + lines,
         "DELETE": 1,

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from celery import current_app
@@ -16,10 +16,10 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import get_resolver
 
-from framework import discovery
 from framework.management import devserver, ports
 from framework.management.commands import grpcrunserver, relay, valkey
 from framework.observe import health
+from framework.web import start
 
 
 class Command(BaseCommand):
@@ -134,17 +134,12 @@ def run_relay() -> None:
     call_command(relay.Command())
 
 
-def _logins() -> Iterator[tuple[str, str]]:
-    for module in discovery.modules("demo"):
-        yield from getattr(module, "LOGINS", {}).items()
-
-
 def _summary() -> str:
     site = f"http://{settings.HOST}:{settings.PORT}"
     lines = [
-        f"web    | {site}/graphql and {site}/admin/",
+        f"web    | {site}/ tells the rest; {site}/graphql and {site}/admin/",
         f"grpc   | {settings.HOST}:{settings.GRPC_PORT}, with a token of GRPC_TOKENS",
         f"redis  | {settings.REDIS_URL.rpartition('@')[2].removeprefix('redis://')}",
-        *(f"login  | {email}  {password}" for email, password in _logins()),
+        *(f"login  | {email}  {password}" for email, password in start.logins()),
     ]
     return "\n".join(lines)

@@ -16,6 +16,8 @@ from django.db import reset_queries, transaction
 
 from apps.catalog import repository
 from apps.catalog.imports import FORMATS, BadFile, Lines, Row, Rows, Stage
+from framework.actor import SYSTEM
+from framework.audit import trail
 
 CHUNK = 1000  # rows a statement
 SHOWN = 50  # bad rows on the screen
@@ -151,7 +153,10 @@ def _write(stage: Stage, total: int) -> None:
     progress = Progress("written", total)
     written = 0
     for drafts, columns in stage.chunks(CHUNK):
-        repository.upsert_products(drafts, columns)
+        with transaction.atomic():
+            repository.upsert_products(drafts, columns)
+            after = {"skus": [draft.sku for draft in drafts], "columns": columns}
+            trail.record(SYSTEM, "catalog.import_products", "catalog.product", after=after)
         reset_queries()  # under DEBUG, Django keeps every statement
         written += len(drafts)
         progress.show(written, written)
