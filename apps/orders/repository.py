@@ -176,9 +176,6 @@ def all_orders(customer_id: int) -> list[Order]:
 def erase_customer(customer_id: int) -> None:
     """Keep the customer's orders, and forget whose they were and what the customer wrote. Needs a transaction."""
     orders = _orders_of(customer_id)
-    own = models.Transition.objects.filter(order__customer_id=customer_id)
-    own.exclude(reason="").update(reason=ERASED)
-    own.filter(actor=f"user:{customer_id}").update(actor=ERASED)
     orders.exclude(status=OrderStatus.REJECTED).exclude(reason="").update(reason=ERASED)
     orders.update(customer_id=NOBODY_ANY_MORE, key=None, fingerprint="")
 
