@@ -15,6 +15,7 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         user_logged_in.connect(limit_session)
+        user_logged_in.connect(note_proof)
         authentication_step_completed.connect(note_proof)
         from allauth.account import signals as account  # they need the models
         from allauth.mfa import signals as mfa

@@ -19,7 +19,7 @@ class OrderService(Service, orders_pb2_grpc.OrderServiceServicer):
     CountOrders = _serve("CountOrders", services.count_orders, allow=authenticated)
     BatchGetLines = _serve("BatchGetLines", repository.get_lines, allow=rules.VIEW)
     CancelOrder = _serve("CancelOrder", services.cancel_order, allow=service)
-    EraseUser = _serve("EraseUser", services.erase_user, allow=for_itself)
+    EraseUser = _serve("EraseUser", services.erase_user, allow=rules.ERASE)
     ExportUser = _serve("ExportUser", services.export_user, allow=for_itself)
 
 

@@ -20,6 +20,7 @@ from framework.errors import (
 
 VIEW = permission("orders.view_order", "orders.change_order")  # of anybody's order, as in the admin
 CHANGE = permission("orders.change_order")
+ERASE = permission("orders.delete_order")
 REASONS = {  # for which each function refuses, beside bad values and missing rights
     "place_order": ("KEY_REUSED", "KEY_FORGOTTEN", "TOO_MUCH_ON_ORDER"),
     "cancel_order": ("ORDER_NOT_FOUND", "ORDER_NOT_CANCELLABLE"),
