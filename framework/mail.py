@@ -1,20 +1,34 @@
-"""Mail: what anybody may cause to be sent to an address, and Django's ways to send it."""
+"""Mail: one template makes text and HTML; what anybody may cause to be sent to an address; and ways to send it."""
 
 import hashlib
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import structlog
-from django.core import mail
+from django.conf import settings
 from django.core.cache import cache
-from django.core.mail import EmailMessage
-from django.core.mail.backends import base, console, smtp
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.core.mail.backends import base, smtp
+from django.template.loader import render_to_string
 
 from framework import context
 
 log = structlog.get_logger("mail")
-
-
 AN_HOUR = 20  # mails to an address for one purpose
+KEPT = 200  # messages of a developer's mailbox
+
+
+def render(template: str, values: Mapping[str, Any]) -> tuple[str, str]:
+    """Subject and text of `<template>.txt`, whose first line is the subject."""
+    subject, _, text = render_to_string(f"{template}.txt", values).strip().partition("\n")
+    return settings.EMAIL_SUBJECT_PREFIX + subject, text.strip()
+
+
+def as_html(subject: str, text: str) -> str:
+    """The text with its paragraphs and links."""
+    return render_to_string("mail.html", {"subject": subject, "text": text})
 
 
 def send(purpose: str, subject: str, text: str, address: str) -> None:
@@ -28,7 +42,9 @@ def send(purpose: str, subject: str, text: str, address: str) -> None:
         log.warning("mail is not sent: its address has had enough within the hour", purpose=purpose)
         return
     try:
-        mail.send_mail(subject, text, None, [address])
+        message = EmailMultiAlternatives(subject, text, None, [address])
+        message.attach_alternative(as_html(subject, text), "text/html")
+        message.send()
     except Exception:
         cache.decr(key)
         raise
@@ -46,8 +62,24 @@ class SmtpBackend(_WithRequestId, smtp.EmailBackend):
     """To the mail server of EMAIL_URL."""
 
 
-class ConsoleBackend(_WithRequestId, console.EmailBackend):
-    """To the terminal, for developers."""
+class _Folder(base.BaseEmailBackend):
+    def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
+        folder().mkdir(exist_ok=True)
+        for message in email_messages:
+            (folder() / f"{time.time_ns()}.eml").write_bytes(message.message().as_bytes())
+        for old in sorted(folder().glob("*.eml"))[:-KEPT]:
+            old.unlink(missing_ok=True)
+        log.info("mail is kept: read it at /mailbox/", messages=len(email_messages))
+        return len(email_messages)
+
+
+class MailboxBackend(_WithRequestId, _Folder):
+    """To the mailbox page of developers."""
+
+
+def folder() -> Path:
+    """Where the mailbox keeps its messages."""
+    return Path(settings.DATA_DIR) / "mail"
 
 
 class NoBackend(base.BaseEmailBackend):

@@ -94,10 +94,23 @@ class Env(BaseSettings):
         " `31536000; includeSubDomains; preload`. It cannot be taken back before. Empty: not sent.",
     )
     session_days: int = Field(7, ge=1, le=365, description="Days a customer stays logged in.")
+    session_idle_hours: int = Field(48, ge=1, le=8760, description="Hours without a request that log a customer out.")
     staff_session_hours: int = Field(8, ge=1, le=720, description="Hours a staff user stays logged in.")
+    staff_session_idle_minutes: int = Field(
+        60, ge=5, le=43_200, description="Minutes without a request that log a staff user out."
+    )
     staff_second_factor: bool | None = Field(
         None, description="The admin asks staff for a second factor. Empty: unless DEBUG."
     )
+    oidc_url: str = Field(
+        "",
+        pattern="^(https?://.+)?$",
+        description="A provider of OpenID Connect that users can log in with: the URL below which it has"
+        " `.well-known/openid-configuration`. Its redirect URI here is /accounts/pages/oidc/oidc/login/callback/.",
+    )
+    oidc_name: str = Field("OpenID Connect", description="What users know that provider as.")
+    oidc_client_id: str = Field("", description="What that provider knows this site as.")
+    oidc_client_secret: SecretStr = Field(SecretStr(""), description="The secret that goes with OIDC_CLIENT_ID.")
     audit_days: int = Field(730, ge=30, le=36_500, description="Days that the audit of changes is kept.")
     trusted_proxies: CommaSeparated = Field(
         (),
@@ -186,7 +199,13 @@ class Env(BaseSettings):
     email_url: SecretStr = Field(
         SecretStr(""),
         description="`smtp://user:password@host:port` or `smtps://`."
-        " Empty: mail goes to the terminal under DEBUG, and is lost otherwise.",
+        " Empty: mail goes to the page /mailbox/ under DEBUG, and is lost otherwise.",
+    )
+    public_url: str = Field(
+        "",
+        pattern="^(https?://[^/?#]+(/[^?#]*[^/?#])?)?$",
+        description="Where the single-page app is, for links in mails: `https://app.example.com`. Its pages /signup and"
+        " /password/reset are linked to. Empty: the pages of this site.",
     )
     default_from_email: str = Field("", description="Sender of mail. Empty: PROJECT_NAME at localhost.")
 
@@ -264,6 +283,13 @@ class Env(BaseSettings):
     def _own_certificates_are_for_development(cls, value: bool, info: ValidationInfo) -> bool:
         if value and not info.data.get("debug"):
             raise ValueError("must be off unless DEBUG=1: in production a proxy ends TLS")
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _provider_knows_this_site(cls, value: str, info: ValidationInfo) -> str:
+        if bool(value) != bool(info.data.get("oidc_url")):
+            raise ValueError("must be set together with OIDC_URL")
         return value
 
     @field_validator("allowed_hosts")

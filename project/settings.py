@@ -47,6 +47,8 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.headless",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "allauth.usersessions",
     "corsheaders",
     "django_celery_beat",
@@ -87,8 +89,9 @@ SILENCED_SYSTEM_CHECKS = [
     *("security.W004", "security.W005", "security.W021"),  # HSTS is the operator's choice
 ]
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
-SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"  # read from Redis; the table is the truth
+SESSION_ENGINE = "framework.web.sessions"
 SESSION_COOKIE_AGE = ENV.session_days * 86_400  # seconds
+SESSION_IDLE = ENV.session_idle_hours * 3600  # seconds
 SESSION_COOKIE_NAME = f"{PROJECT_SLUG}-session"
 CSRF_COOKIE_NAME = f"{PROJECT_SLUG}-csrftoken"
 
@@ -139,10 +142,11 @@ ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
 ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
 ACCOUNT_PREVENT_ENUMERATION = True  # no answer tells who has an account; the owner of a taken address gets a mail
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # a stranger's address gets no mail from here
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = True  # queued and sent to nobody, for the time it takes: adapter.py
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds that a log-in counts as fresh
 ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{PROJECT_NAME}] "
 ACCOUNT_RATE_LIMITS = {
@@ -151,7 +155,21 @@ ACCOUNT_RATE_LIMITS = {
     "signup": "10/m/ip",
     "reset_password": "10/m/ip,3/m/key",
 }
+SOCIALACCOUNT_ADAPTER = "apps.accounts.adapter.SocialAdapter"
+_PROVIDER = {
+    "provider_id": "oidc",
+    "name": ENV.oidc_name,
+    "client_id": ENV.oidc_client_id,
+    "secret": ENV.oidc_client_secret.get_secret_value(),
+    "settings": {"server_url": ENV.oidc_url, "oauth_pkce_enabled": True},
+}
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [_PROVIDER] if ENV.oidc_url else []}}
 HEADLESS_ADAPTER = "apps.accounts.adapter.HeadlessAdapter"
+HEADLESS_FRONTEND_URLS = {
+    name: f"{ENV.public_url}/{page}"
+    for name, page in (("account_signup", "signup"), ("account_reset_password", "password/reset"))
+    if ENV.public_url
+}
 HEADLESS_CLIENTS = ("browser",)
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -160,6 +178,7 @@ MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = DEBUG
 LOGIN_URL, LOGIN_REDIRECT_URL = "account_login", "admin:index"
 STAFF_SECOND_FACTOR = not DEBUG if ENV.staff_second_factor is None else ENV.staff_second_factor
 STAFF_SESSION_AGE = ENV.staff_session_hours * 3600  # seconds
+STAFF_SESSION_IDLE = ENV.staff_session_idle_minutes * 60  # seconds
 
 # Mail
 
@@ -169,7 +188,7 @@ EMAIL_SUBJECT_PREFIX = f"[{PROJECT_NAME}] "
 if EMAIL_URL:
     globals().update(env.email_settings(EMAIL_URL))
 else:
-    EMAIL_BACKEND = "framework.mail.ConsoleBackend" if DEBUG else "framework.mail.NoBackend"
+    EMAIL_BACKEND = "framework.mail.MailboxBackend" if DEBUG else "framework.mail.NoBackend"
 
 # Background work: see framework/queue/celery_settings.py for what Celery itself is told
 

@@ -3,7 +3,7 @@ from django.contrib import admin
 from django.urls import path
 
 from framework.graphql.view import GraphQLView
-from framework.web import start, urls
+from framework.web import mailbox, start, urls
 from project.schema import schema
 
 admin.site.site_header = admin.site.site_title = settings.PROJECT_NAME
@@ -16,4 +16,5 @@ urlpatterns = [
     path("graphql/", graphql),
     *urls.join(),
     path("admin/", admin.site.urls),
+    *(mailbox.urlpatterns if settings.DEBUG else []),
 ]

@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from apps.accounts.entities import DataRequestKind
+
 
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
@@ -45,3 +47,19 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+
+class DataRequest(models.Model):
+    """Outlives its user, as the receipt."""
+
+    user_id = models.BigIntegerField(help_text="Of accounts; no foreign key, as the user may be erased.")
+    kind = models.CharField(max_length=10, choices=[(kind.value, kind.name.title()) for kind in DataRequestKind])
+    requested_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    document = models.TextField(blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["user_id", "kind"], name="accounts_datarequest_of_user")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"

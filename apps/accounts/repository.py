@@ -7,15 +7,16 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group, Permission
 from django.db import IntegrityError, transaction
-from django.db.models import Value
+from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 
 from apps.accounts import models
-from apps.accounts.entities import User
+from apps.accounts.entities import DataRequest, DataRequestKind, User
 from framework.actor import SYSTEM
 from framework.audit import trail
 from framework.data.constraints import is_taken
@@ -25,6 +26,7 @@ from framework.validation import validate
 SEEN_EVERY = 300.0  # seconds
 SEEN_KEPT = 10_000  # sessions a process remembers
 UNVERIFIED_KEPT = timedelta(days=3)
+EXPORTS_KEPT = timedelta(days=7)
 _seen: dict[str, float] = {}  # when a session was last noted, on the clock of time.monotonic()
 
 
@@ -118,9 +120,70 @@ def reset_factors(user_id: int) -> None:
     end_sessions(user_id)
 
 
-def forget_unverified() -> int:
-    """Delete accounts whose address nobody has verified for UNVERIFIED_KEPT; returns how many."""
-    old = models.User.objects.filter(
-        date_joined__lt=timezone.now() - UNVERIFIED_KEPT, is_staff=False, last_login=None
-    ).exclude(emailaddress__verified=True)
-    return old.delete()[0]
+def forget_old_unverified() -> None:
+    """Delete accounts whose address nobody has verified for UNVERIFIED_KEPT."""
+    _unverified().filter(date_joined__lt=timezone.now() - UNVERIFIED_KEPT).delete()
+
+
+def forget_unverified(email: str, *, but: int = 0) -> None:
+    """Delete the account, if it is not this one, that was made with an address and has not verified it."""
+    _unverified().filter(email=email.lower()).exclude(pk=but).delete()
+
+
+def _unverified() -> QuerySet[models.User]:
+    return models.User.objects.filter(is_staff=False, last_login=None).exclude(emailaddress__verified=True)
+
+
+def disable(user_id: int) -> None:
+    """Let the user in no more, and log the user out everywhere."""
+    models.User.objects.filter(pk=user_id).update(is_active=False)
+    end_sessions(user_id)
+
+
+def erase_user(user_id: int) -> None:
+    """Delete the account with its addresses, sessions, second factors, logins at providers and exports."""
+    models.DataRequest.objects.filter(user_id=user_id).update(document="")
+    models.User.objects.filter(pk=user_id).delete()
+
+
+def profile(user_id: int) -> dict[str, Any]:
+    """What accounts keeps about a user."""
+    user = models.User.objects.get(pk=user_id)
+    sessions = UserSession.objects.filter(user=user).values("ip", "user_agent", "created_at", "last_seen_at")
+    return {
+        "email": user.email,
+        "joined": user.date_joined,
+        "last_login": user.last_login,
+        "sessions": list(sessions),
+        "providers": list(SocialAccount.objects.filter(user=user).values("provider", "uid", "extra_data")),
+        "second_factors": list(Authenticator.objects.filter(user=user).values("type", "created_at", "last_used_at")),
+    }
+
+
+def add_request(user_id: int, kind: DataRequestKind) -> tuple[DataRequest, bool]:
+    """The user's request of this kind that is not finished, and whether it is a new one."""
+    row, new = models.DataRequest.objects.get_or_create(user_id=user_id, kind=kind, finished_at=None)
+    return _request(row), new
+
+
+def get_request(request_id: int) -> DataRequest:
+    """Raises NotFound."""
+    row = models.DataRequest.objects.filter(pk=request_id).first()
+    if row is None:
+        raise NotFound(f"There is no request {request_id}.", reason="REQUEST_NOT_FOUND")
+    return _request(row)
+
+
+def finish_request(request_id: int, document: str = "") -> None:
+    models.DataRequest.objects.filter(pk=request_id).update(finished_at=timezone.now(), document=document)
+
+
+def forget_exports() -> None:
+    """Throw away what was exported before EXPORTS_KEPT."""
+    old = models.DataRequest.objects.filter(finished_at__lt=timezone.now() - EXPORTS_KEPT).exclude(document="")
+    old.update(document="")
+
+
+def _request(row: models.DataRequest) -> DataRequest:
+    found = DataRequest._make(getattr(row, name) for name in DataRequest._fields)
+    return found._replace(kind=DataRequestKind(found.kind))

@@ -1,3 +1,6 @@
-"""Why accounts refuses, beside bad values and missing rights: the reasons of each function."""
+"""Why accounts refuses, besides what every domain may say."""
 
-REASONS = {"get_user": ("USER_NOT_FOUND",), "create_user": ("EMAIL_TAKEN",)}
+REASONS = {
+    "delete_account": ("FRESH_LOGIN_NEEDED", "STAFF_ACCOUNT"),
+    "export_account": ("FRESH_LOGIN_NEEDED",),
+}

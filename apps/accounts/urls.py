@@ -3,9 +3,13 @@
 from django.urls import include, path
 
 from framework.actor import anyone
-from framework.web.urls import marked
+from framework.web.urls import marked, timed_alike
+
+# They look for an account, or do more when they find one.
+SECRETIVE = ("login", "signup", "request_password_reset", "manage_email", "resend_email_verification_code")
+SECRETIVE_PAGES = ("account_login", "account_signup", "account_reset_password", "account_email")
 
 urlpatterns = [
-    path("", marked(anyone, include("allauth.headless.urls"))),
-    path("pages/", marked(anyone, include("allauth.urls"))),
+    path("", marked(anyone, timed_alike(SECRETIVE, include("allauth.headless.urls")))),
+    path("pages/", marked(anyone, timed_alike(SECRETIVE_PAGES, include("allauth.urls")))),
 ]

@@ -109,6 +109,17 @@ class Orders(Fake):
     def get_lines(self, order_ids: Sequence[int]) -> dict[int, list[OrderLine]]:
         return {order_id: list(self._lines.get(order_id, ())) for order_id in order_ids}
 
+    def erase_user(self, user_id: int) -> None:
+        orders = self._of(user_id)
+        if any(order.status is OrderStatus.PENDING for order in orders):
+            raise rules.still_pending()
+        for order in orders:
+            kept = order.reason if order.status is OrderStatus.REJECTED else order.reason and "erased"
+            self._put(self._orders, order.id, order._replace(customer_id=0, reason=kept))
+
+    def export_user(self, user_id: int) -> str:
+        return rules.as_json(self._of(user_id), self._lines)
+
     def _of(self, customer_id: int) -> list[Order]:
         return [order for order in self._orders.values() if order.customer_id == customer_id]
 

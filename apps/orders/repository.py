@@ -27,6 +27,8 @@ _LINES = CompiledQuery(
     )
 )
 KEYS_KEPT = timedelta(hours=24)
+NOBODY_ANY_MORE = 0  # the customer of orders whose customer was erased
+ERASED = "erased"
 
 
 class KeyUsed(Exception):
@@ -164,6 +166,18 @@ def move(
     row.save(update_fields=["status", "reason", "updated_at"])
     _note(order_id, source, target, actor, reason)
     return _entity(row)
+
+
+def all_orders(customer_id: int) -> list[Order]:
+    """Every order of a customer, the oldest first."""
+    return [_order(row) for row in _orders_of(customer_id).order_by("pk").values_list(*Order._fields)]
+
+
+def erase_customer(customer_id: int) -> None:
+    """Keep the customer's orders, and forget whose they were and what the customer wrote. Needs a transaction."""
+    orders = _orders_of(customer_id)
+    orders.exclude(status=OrderStatus.REJECTED).exclude(reason="").update(reason=ERASED)
+    orders.update(customer_id=NOBODY_ANY_MORE, key=None, fingerprint="")
 
 
 def forget_keys() -> int:

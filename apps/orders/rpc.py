@@ -3,7 +3,7 @@
 from typing import Any
 
 from apps.orders import repository, rules, services
-from framework.actor import authenticated, service
+from framework.actor import authenticated, for_itself, service
 from framework.grpc.service import Service
 from framework.seam.server import Server
 from protos.orders.v1 import orders_pb2 as pb
@@ -19,6 +19,8 @@ class OrderService(Service, orders_pb2_grpc.OrderServiceServicer):
     CountOrders = _serve("CountOrders", services.count_orders, allow=authenticated)
     BatchGetLines = _serve("BatchGetLines", repository.get_lines, allow=rules.VIEW)
     CancelOrder = _serve("CancelOrder", services.cancel_order, allow=service)
+    EraseUser = _serve("EraseUser", services.erase_user, allow=rules.ERASE)
+    ExportUser = _serve("ExportUser", services.export_user, allow=for_itself)
 
 
 def register(server: Any) -> None:

@@ -1,17 +1,26 @@
 """What the service and the fake refuse, and in which words; as far as values alone can tell. Needs no Django."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
-from apps.orders.entities import Line, Order, Total
+from apps.orders.entities import Line, Order, OrderLine, Total
 from framework.actor import Actor, authenticated, permission, require
-from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
+from framework.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    ResourceExhausted,
+    Unavailable,
+)
 
 VIEW = permission("orders.view_order", "orders.change_order")  # of anybody's order, as in the admin
 CHANGE = permission("orders.change_order")
+ERASE = permission("orders.delete_order")
 REASONS = {  # for which each function refuses, beside bad values and missing rights
     "place_order": ("KEY_REUSED", "KEY_FORGOTTEN", "TOO_MUCH_ON_ORDER"),
     "cancel_order": ("ORDER_NOT_FOUND", "ORDER_NOT_CANCELLABLE"),
@@ -118,6 +127,16 @@ def not_cancellable(order: Order) -> FailedPrecondition:
 
 def not_found(order_id: int) -> NotFound:
     return NotFound(f"There is no order {order_id}.", reason="ORDER_NOT_FOUND")
+
+
+def still_pending() -> Unavailable:
+    return Unavailable("An order of this user is pending: try again when it is not.", reason="ORDER_PENDING")
+
+
+def as_json(orders: Sequence[Order], lines: Mapping[int, Sequence[OrderLine]]) -> str:
+    """Orders with their lines, for their customer to keep."""
+    found = [order._asdict() | {"lines": [line._asdict() for line in lines[order.id]]} for order in orders]
+    return json.dumps(found, default=str)
 
 
 def total(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> Total:

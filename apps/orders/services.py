@@ -17,6 +17,7 @@ from apps.orders import repository, rules, tasks
 from apps.orders.entities import Line, Order, OrderStatus, Total
 from framework import context
 from framework.actor import SYSTEM, Actor, authenticated, require
+from framework.audit import trail
 from framework.errors import (
     DeadlineExceeded,
     FailedPrecondition,
@@ -113,6 +114,24 @@ def list_orders(actor: Actor, *, first: int = 20, after: str = "") -> Page[Order
 def count_orders(actor: Actor) -> int:
     """How many orders `list_orders` goes through. Raises Unauthenticated."""
     return repository.count_orders(rules.customer(actor))
+
+
+def erase_user(user_id: int) -> None:
+    """Take what is personal out of the user's orders, which are kept for accounting. Again, it changes nothing.
+
+    Raises Unavailable while an order is pending: it still has to be confirmed to its customer.
+    """
+    with transaction.atomic(durable=True):
+        if any(order.status is OrderStatus.PENDING for order in repository.all_orders(user_id)):
+            raise rules.still_pending()
+        repository.erase_customer(user_id)
+        trail.record(SYSTEM, "orders.erase_user", trail.of("accounts.user", user_id))
+
+
+def export_user(user_id: int) -> str:
+    """The user's orders with their lines, as JSON."""
+    orders = repository.all_orders(user_id)
+    return rules.as_json(orders, repository.get_lines([order.id for order in orders]))
 
 
 def release_stock(order_id: int) -> None:

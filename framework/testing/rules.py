@@ -8,11 +8,13 @@ import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_type_hints
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.db import models
 
 from framework import discovery
@@ -30,7 +32,7 @@ def functions(public: ModuleType) -> dict[str, Function]:
 
 def reads(function: Function) -> bool:
     """Whether the function changes nothing, by its name."""
-    return function.__name__.startswith(("get_", "list_", "count_"))
+    return function.__name__.startswith(("get_", "list_", "count_", "export_"))
 
 
 def pairs() -> Iterator[tuple[Function, Function | None]]:
@@ -95,6 +97,37 @@ def altered(entity: Any, hints: dict[str, Any]) -> Any:
     copy: Any = namedtuple(entity.__name__, hints, defaults=defaults.values(), module=entity.__module__)  # type: ignore[misc]
     copy.__annotations__ = hints
     return copy
+
+
+def users_without_hooks(tables: Iterable[type[models.Model]]) -> list[str]:
+    """Columns with a user's id in domains whose `public.py` lacks `erase_user` or `export_user`, and ids of nobody.
+
+    An integer that is an id of another domain's row says so in its help_text: `Of accounts; ...`, `Of the catalog.`.
+    """
+    owned = (table for table in filter(is_ours, tables) if table._meta.app_label in settings.DOMAINS)
+    found = [(table, name, owner) for table in owned for name, owner in _foreign_ids(table)]
+    return [f"{table._meta.label}.{name}: say whose id it is in its help_text" for table, name, o in found if not o] + [
+        f"{table._meta.label}.{name}: {table._meta.app_label}.public needs {hook}"
+        for table, name, owner in found
+        for hook in ("erase_user", "export_user")
+        if owner == discovery.ALWAYS != table._meta.app_label and not hasattr(_public(table), hook)
+    ]
+
+
+def _foreign_ids(table: type[models.Model]) -> Iterator[tuple[str, str]]:
+    """Columns that hold ids of others' rows, each with the domain that it names, if any."""
+    for field in table._meta.concrete_fields:
+        if field.is_relation:
+            if field.related_model is get_user_model():
+                yield field.name, discovery.ALWAYS
+        elif isinstance(field, models.IntegerField) and field.name.endswith("_id"):
+            named = re.match(r"Of (?:the )?(\w+)", str(field.help_text))
+            yield field.name, named[1] if named else ""
+
+
+def _public(table: type[models.Model]) -> ModuleType | None:
+    package = settings.DOMAINS[table._meta.app_label]
+    return import_module(f"{package}.public") if find_spec(f"{package}.public") else None
 
 
 def crossing_relations(tables: Iterable[type[models.Model]]) -> list[str]:

@@ -22,6 +22,7 @@ from framework import context, discovery
 from framework.actor import NOBODY, Rule, allow, of_user, require
 from framework.data.outage import RETRY_AFTER
 from framework.errors import DomainError, InvalidArgument
+from framework.web.timing import in_steps
 
 View = Callable[..., HttpResponse]
 STATUSES = {
@@ -59,6 +60,15 @@ def marked(rule: Rule, included: Any) -> Any:
     module = included[0]
     for pattern in views(getattr(module, "urlpatterns", module)):
         pattern.callback = allow(rule)(pattern.callback)
+    return included
+
+
+def timed_alike(names: Iterable[str], included: Any) -> Any:
+    """The included URLs, of which the named ones answer `in_steps`."""
+    module = included[0]
+    for pattern in views(getattr(module, "urlpatterns", module)):
+        if pattern.name in names:
+            pattern.callback = in_steps(pattern.callback)
     return included
 
 

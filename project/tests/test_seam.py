@@ -10,7 +10,8 @@ from typing import Any, get_type_hints
 
 import pytest
 from django.apps import apps
-from django.db import transaction
+from django.db import models, transaction
+from django.test.utils import isolate_apps
 
 from framework import discovery
 from framework.seam.conversions import ContractError
@@ -24,6 +25,7 @@ from framework.testing.rules import (
     reads,
     uncrossable,
     untested,
+    users_without_hooks,
     without_batch,
 )
 from framework.testing.seam import is_value
@@ -128,3 +130,29 @@ def test_no_query_joins_tables_of_another_domain():
 
 def _folder(label: str) -> Path:
     return Path(apps.get_app_config(label).path)
+
+
+def test_a_domain_that_stores_a_users_id_erases_and_exports_users():
+    assert users_without_hooks(apps.get_models()) == []
+
+
+@pytest.mark.parametrize(
+    ("help_text", "problems"),
+    [
+        ("", ["orders.Note.author_id: say whose id it is in its help_text"]),
+        ("Of accounts.", [f"orders.Note.author_id: orders.public needs {hook}_user" for hook in ("erase", "export")]),
+        ("Of the catalog.", []),
+    ],
+)
+@isolate_apps("apps.orders")
+def test_an_id_of_a_user_asks_for_the_hooks(monkeypatch, help_text, problems):
+    class Note(models.Model):  # noqa: DJ008
+        author_id = models.BigIntegerField(help_text=help_text)
+
+        class Meta:
+            app_label = "orders"
+
+    monkeypatch.delattr("apps.orders.public.erase_user")
+    monkeypatch.delattr("apps.orders.public.export_user")
+
+    assert users_without_hooks([Note]) == problems

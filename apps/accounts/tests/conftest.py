@@ -6,6 +6,12 @@ from django.conf import settings
 from django.core import mail
 from django.test import Client
 
+from framework.web import timing
+
+
+def code_in(message):
+    return re.search(r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", message.body, re.MULTILINE)[1]
+
 
 class App:
     """A single-page app: holds cookies, sends the CSRF token, reads its mail."""
@@ -24,6 +30,7 @@ class App:
             content_type="application/json",
             headers=({"X-CSRFToken": token.value} if token else {}) | headers,
         )
+        self.answer = answer
         return answer.status_code, answer.json()
 
     def start(self):
@@ -42,13 +49,22 @@ class App:
 
     def code(self):
         """The code in the latest mail."""
-        return re.search(r"^([A-Z0-9]{3,}-?[A-Z0-9]{3,})$", self.mails()[-1].body, re.MULTILINE)[1]
+        return code_in(self.mails()[-1])
+
+    def graphql(self, query, **variables):
+        token = self.client.cookies[settings.CSRF_COOKIE_NAME].value
+        body = {"query": query, "variables": variables}
+        headers = {"X-CSRFToken": token}
+        return self.client.post("/graphql", body, content_type="application/json", headers=headers).json()
 
     def me(self):
-        token = self.client.cookies[settings.CSRF_COOKIE_NAME].value
-        body = {"query": "{ me { email isStaff } }"}
-        answer = self.client.post("/graphql", body, content_type="application/json", headers={"X-CSRFToken": token})
-        return answer.json()["data"]["me"]
+        return self.graphql("{ me { email isStaff } }")["data"]["me"]
+
+
+@pytest.fixture(autouse=True)
+def hurried(monkeypatch):
+    """Answers come after whole milliseconds."""
+    monkeypatch.setattr(timing, "STEP", 0.001)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from apps.accounts import models, repository, tasks
 from apps.accounts.adapter import Adapter
 from apps.accounts.tests.factories import PASSWORD, StaffFactory, UserFactory
+from framework.web.sessions import LIMITS
 
 pytestmark = pytest.mark.django_db
 NEW = "another-battery-staple"
@@ -152,6 +153,30 @@ def test_a_weak_password_is_refused_and_nothing_is_made(app, password):
     assert status == 400
     assert {param for param, _ in errors(answer)} == {"password"}
     assert not models.User.objects.exists()
+
+
+def test_the_old_password_is_no_new_one(app):
+    UserFactory(email=EMAIL)
+    page = app()
+    page.log_in(EMAIL, PASSWORD)
+    same = {"current_password": PASSWORD, "new_password": PASSWORD}
+    status, answer = page("POST", "/account/password/change", same)
+    page("POST", "/auth/password/request", {"email": EMAIL})
+    reset, _ = page("POST", "/auth/password/reset", {"key": page.code(), "password": PASSWORD})
+
+    assert (status, {param for param, _ in errors(answer)}, reset) == (400, {"new_password"}, 400)
+    assert models.User.objects.get(email=EMAIL).check_password(PASSWORD)
+
+
+def test_another_code_can_be_asked_for_and_the_first_one_is_void(app):
+    page = app()
+    page("POST", "/auth/signup", {"email": EMAIL, "password": PASSWORD})
+    first = page.code()
+    cache.clear()  # an address gets one mail in ten seconds
+    assert page("POST", "/auth/email/verify/resend")[0] == 200
+
+    assert page("POST", "/auth/email/verify", {"key": first})[0] == 400
+    assert page("POST", "/auth/email/verify", {"key": page.code()})[0] == 200
 
 
 def test_a_new_address_is_confirmed_before_it_counts_and_the_old_one_is_told(app):
@@ -291,8 +316,18 @@ def test_staff_stay_logged_in_for_less_time(app, settings):
     for email, page in pages.items():
         page.log_in(email, PASSWORD)
 
-    ages = [page.client.session.get_expiry_age() for page in pages.values()]
-    assert ages == [settings.SESSION_COOKIE_AGE, settings.STAFF_SESSION_AGE]
+    limits = [page.client.session[LIMITS] for page in pages.values()]
+    assert [(round(ends - used), idle) for ends, idle, used in limits] == [
+        (settings.SESSION_COOKIE_AGE, settings.SESSION_IDLE),
+        (settings.STAFF_SESSION_AGE, settings.STAFF_SESSION_IDLE),
+    ]
+
+
+def test_the_page_for_staff_limits_the_session_too(client, settings):
+    StaffFactory(email=EMAIL)
+    client.post("/accounts/pages/login/", {"login": EMAIL, "password": PASSWORD, "remember": "on"})
+
+    assert client.session[LIMITS][1] == settings.STAFF_SESSION_IDLE
 
 
 def test_an_account_that_nobody_verifies_is_deleted(app):

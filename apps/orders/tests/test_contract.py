@@ -1,5 +1,6 @@
 """Orders answer the same, value for value and refusal for refusal, however they are reached."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -286,3 +287,22 @@ def test_who_acts_in_which_request_and_how_long_it_may_take_arrive(orders, custo
         assert actor == customer._replace(service=CALLER)
     assert request_id == "request-7"
     assert 3 < left <= 5
+
+
+def test_an_erased_users_orders_are_kept_without_the_user(orders, stock, customer):
+    order = orders.place_order(customer, [Line(stock(price="19.90").id, 3)], "k1")
+    orders.cancel_order(customer, order.id, "I am moving to 5 Elm Street")
+    orders.erase_user(customer.user_id)
+    orders.erase_user(customer.user_id)
+
+    kept = orders.get_order(SYSTEM, order.id)
+    assert (kept.customer_id, kept.reason, kept.total) == (0, "erased", order.total)
+    assert orders.list_orders(customer).items == []
+    assert len(orders.get_lines([order.id])[order.id]) == 1
+
+
+def test_only_services_on_their_own_behalf_erase_and_export(orders, order, customer):
+    document = json.loads(orders.export_user(customer.user_id))
+
+    assert [(each["id"], len(each["lines"])) for each in document] == [(order.id, 1)]
+    assert json.loads(orders.export_user(5)) == []

@@ -11,8 +11,8 @@ BUY = """mutation Buy($lines: [OrderLineInput!]!) { placeOrder(key: "k", lines: 
 MINE = "query Mine { myOrders { edges { node { lines { product { name } } } } } }"
 
 
-def test_one_id_from_the_request_to_the_mail(graphql, stock, lines, run_queued_tasks, settings, capsys):
-    settings.EMAIL_BACKEND = "framework.mail.ConsoleBackend"
+def test_one_id_from_the_request_to_the_mail(graphql, stock, lines, run_queued_tasks, settings, tmp_path):
+    settings.EMAIL_BACKEND, settings.DATA_DIR = "framework.mail.MailboxBackend", tmp_path
     product, user = stock(), UserFactory()
     page = graphql().login(user)
     page.client.defaults["HTTP_X_REQUEST_ID"] = "one-id"
@@ -20,7 +20,7 @@ def test_one_id_from_the_request_to_the_mail(graphql, stock, lines, run_queued_t
     run_queued_tasks()
 
     tasks = lines("task")
-    assert "X-Request-ID: one-id" in capsys.readouterr().out
+    assert [b"X-Request-ID: one-id" in each.read_bytes() for each in tmp_path.glob("mail/*.eml")] == [True]
     assert {line["name"] for line in tasks} >= {"orders.send_confirmation"}
     assert {(line["request_id"], line["actor"], line["code"]) for line in [*tasks, lines("request")[-1]]} == {
         ("one-id", "service:system", "OK"),

@@ -140,9 +140,10 @@ def test_without_a_mail_server_no_address_is_logged(secrets, lines, settings):
     secrets += ["canary"]
 
 
-def test_an_id_that_a_mail_has_is_kept(settings):
+def test_an_id_that_a_mail_has_is_kept(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
     message = EmailMessage("Hello", "", None, ["a@example.com"], headers={context.REQUEST_ID_HEADER: "its-own"})
     context.begin("test", request_id="another")
-    get_connection("framework.mail.ConsoleBackend", stream=open("/dev/null", "w")).send_messages([message])  # noqa: SIM115
+    get_connection("framework.mail.MailboxBackend").send_messages([message])
 
     assert message.extra_headers == {context.REQUEST_ID_HEADER: "its-own"}

@@ -63,6 +63,16 @@ class OrderServiceStub:
                 request_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.BatchGetLinesRequest.SerializeToString,
                 response_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.BatchGetLinesResponse.FromString,
                 _registered_method=True)
+        self.EraseUser = channel.unary_unary(
+                '/orders.v1.OrderService/EraseUser',
+                request_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.EraseUserRequest.SerializeToString,
+                response_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.EraseUserResponse.FromString,
+                _registered_method=True)
+        self.ExportUser = channel.unary_unary(
+                '/orders.v1.OrderService/ExportUser',
+                request_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.ExportUserRequest.SerializeToString,
+                response_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.ExportUserResponse.FromString,
+                _registered_method=True)
         self.CancelOrder = channel.unary_unary(
                 '/orders.v1.OrderService/CancelOrder',
                 request_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.CancelOrderRequest.SerializeToString,
@@ -115,6 +125,21 @@ class OrderServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseUser(self, request, context):
+        """Takes what is personal out of the user's orders, which are kept for accounting. UNAVAILABLE while one is pending.
+        For services on their own behalf.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExportUser(self, request, context):
+        """What is kept about the user. For services on their own behalf.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CancelOrder(self, request, context):
         """FAILED_PRECONDITION when the order was rejected.
         Reasons: ORDER_NOT_FOUND, ORDER_NOT_CANCELLABLE.
@@ -150,6 +175,16 @@ def add_OrderServiceServicer_to_server(servicer, server):
                     servicer.BatchGetLines,
                     request_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.BatchGetLinesRequest.FromString,
                     response_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.BatchGetLinesResponse.SerializeToString,
+            ),
+            'EraseUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseUser,
+                    request_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.EraseUserRequest.FromString,
+                    response_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.EraseUserResponse.SerializeToString,
+            ),
+            'ExportUser': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExportUser,
+                    request_deserializer=protos_dot_orders_dot_v1_dot_orders__pb2.ExportUserRequest.FromString,
+                    response_serializer=protos_dot_orders_dot_v1_dot_orders__pb2.ExportUserResponse.SerializeToString,
             ),
             'CancelOrder': grpc.unary_unary_rpc_method_handler(
                     servicer.CancelOrder,
@@ -296,6 +331,60 @@ class OrderService:
             '/orders.v1.OrderService/BatchGetLines',
             protos_dot_orders_dot_v1_dot_orders__pb2.BatchGetLinesRequest.SerializeToString,
             protos_dot_orders_dot_v1_dot_orders__pb2.BatchGetLinesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orders.v1.OrderService/EraseUser',
+            protos_dot_orders_dot_v1_dot_orders__pb2.EraseUserRequest.SerializeToString,
+            protos_dot_orders_dot_v1_dot_orders__pb2.EraseUserResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExportUser(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/orders.v1.OrderService/ExportUser',
+            protos_dot_orders_dot_v1_dot_orders__pb2.ExportUserRequest.SerializeToString,
+            protos_dot_orders_dot_v1_dot_orders__pb2.ExportUserResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,6 +51,12 @@ class OrderServiceStub:
     """How many orders ListOrders goes through."""
     BatchGetLines: _grpc.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]
     """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
+    EraseUser: _grpc.UnaryUnaryMultiCallable[_orders_pb2.EraseUserRequest, _orders_pb2.EraseUserResponse]
+    """Takes what is personal out of the user's orders, which are kept for accounting. UNAVAILABLE while one is pending.
+    For services on their own behalf.
+    """
+    ExportUser: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ExportUserRequest, _orders_pb2.ExportUserResponse]
+    """What is kept about the user. For services on their own behalf."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
     """FAILED_PRECONDITION when the order was rejected.
     Reasons: ORDER_NOT_FOUND, ORDER_NOT_CANCELLABLE.
@@ -79,6 +85,12 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """How many orders ListOrders goes through."""
     BatchGetLines: _aio.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]  # type: ignore[assignment]
     """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
+    EraseUser: _aio.UnaryUnaryMultiCallable[_orders_pb2.EraseUserRequest, _orders_pb2.EraseUserResponse]  # type: ignore[assignment]
+    """Takes what is personal out of the user's orders, which are kept for accounting. UNAVAILABLE while one is pending.
+    For services on their own behalf.
+    """
+    ExportUser: _aio.UnaryUnaryMultiCallable[_orders_pb2.ExportUserRequest, _orders_pb2.ExportUserResponse]  # type: ignore[assignment]
+    """What is kept about the user. For services on their own behalf."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
     """FAILED_PRECONDITION when the order was rejected.
     Reasons: ORDER_NOT_FOUND, ORDER_NOT_CANCELLABLE.
@@ -134,6 +146,24 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.BatchGetLinesResponse, _abc.Awaitable[_orders_pb2.BatchGetLinesResponse]]:
         """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
+
+    @_abc_1.abstractmethod
+    def EraseUser(
+        self,
+        request: _orders_pb2.EraseUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.EraseUserResponse, _abc.Awaitable[_orders_pb2.EraseUserResponse]]:
+        """Takes what is personal out of the user's orders, which are kept for accounting. UNAVAILABLE while one is pending.
+        For services on their own behalf.
+        """
+
+    @_abc_1.abstractmethod
+    def ExportUser(
+        self,
+        request: _orders_pb2.ExportUserRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_orders_pb2.ExportUserResponse, _abc.Awaitable[_orders_pb2.ExportUserResponse]]:
+        """What is kept about the user. For services on their own behalf."""
 
     @_abc_1.abstractmethod
     def CancelOrder(
