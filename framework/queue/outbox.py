@@ -12,6 +12,7 @@ from framework.queue.models import QueuedTask
 from framework.queue.table import PRIORITIES, free, moment, update_unlocked
 
 BATCH = 100
+HEAD_START = timedelta(seconds=2)  # of the process that enqueued a task: then the relay publishes it, unless it is noted
 CLAIM = timedelta(seconds=10)  # for publishing one batch
 LOST_AFTER = timedelta(seconds=30)  # a published task that no worker began, once the broker has no more messages
 REPUBLISH_AFTER = timedelta(minutes=10)  # while the broker has messages; doubled each time
@@ -26,7 +27,7 @@ class Message(NamedTuple):
     headers: dict[str, Any]
     priority: int
     retries: int
-    claimed_until: datetime  # tells this claim from what others do with the row meanwhile
+    claimed_until: datetime | None = None  # tells a relay's claim from what others do with the row meanwhile
 
 
 def claim_due() -> list[Message]:
@@ -57,6 +58,12 @@ def mark_published(messages: Sequence[Message]) -> None:
         default=moment(REPUBLISH_AFTER * 2**MAX_DOUBLINGS),
     )
     _claimed(messages).update(due_at=again, published_at=Now(), times_published=F("times_published") + 1)
+
+
+def mark_first_published(task_ids: Sequence[str]) -> None:
+    """The broker has these tasks from the process that enqueued them. Rows that others have touched stay as they are."""
+    untouched = QueuedTask.objects.filter(task_id__in=task_ids, due_at=F("queued_at") + Value(HEAD_START))
+    untouched.update(due_at=moment(REPUBLISH_AFTER), published_at=Now(), times_published=1)
 
 
 def release_claim(messages: Sequence[Message], pause: timedelta = timedelta()) -> None:

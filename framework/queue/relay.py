@@ -4,7 +4,6 @@ import threading
 import time
 
 import structlog
-from amqp.exceptions import MessageNacked
 from celery import Celery
 from django.db import Error, close_old_connections
 from kombu.exceptions import EncodeError
@@ -13,6 +12,7 @@ from framework import context
 from framework.errors import DeadlineExceeded
 from framework.queue import broker, outbox, state, table
 from framework.queue.liveness import record_heartbeat, touch_liveness
+from framework.queue.publisher import NOT_TAKEN, send
 
 log = structlog.get_logger("relay")
 
@@ -22,10 +22,6 @@ CHECK_LOST = 10.0  # seconds between two checks of whether the broker has no mor
 REPORT = 30.0  # seconds between two log lines about the queue
 DOWN = 1.0  # seconds until the next try while the broker or the database is down
 PASS = 30.0  # seconds one round may take; a query that waits for longer is given up
-CONFIRMED = 2.0  # seconds within which the broker must have taken a message
-# The broker did not take a message, which says nothing against the message. (kombu raises AttributeError on a
-# connection that was closed meanwhile.)
-NOT_TAKEN = (*broker.DOWN, MessageNacked, AttributeError)
 UNSENDABLE = (EncodeError, TypeError, ValueError)
 
 
@@ -121,7 +117,7 @@ def publish_due(app: Celery) -> int:
 def _publish(app: Celery, message: outbox.Message) -> bool:
     """Whether the broker took the message. Raises one of NOT_TAKEN when it is the broker's fault."""
     try:
-        _send(app, message)
+        send(app, message)
     except NOT_TAKEN:
         raise
     except UNSENDABLE as error:
@@ -133,17 +129,3 @@ def _publish(app: Celery, message: outbox.Message) -> bool:
         outbox.release_claim([message], table.PAUSE)
         return False
     return True
-
-
-def _send(app: Celery, message: outbox.Message) -> None:
-    app.send_task(
-        message.task,
-        message.args,
-        message.kwargs,
-        task_id=message.task_id,
-        headers=message.headers,
-        retries=message.retries,
-        queue=broker.queue_name(app.conf.task_default_queue, message.priority),
-        ignore_result=True,
-        confirm_timeout=CONFIRMED,
-    )
