@@ -52,26 +52,34 @@ class _Publisher:
         if self.takes_tasks():
             with suppress(queue.Full):
                 self._waiting.put_nowait(message)
-            with self._lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
-                    self._thread.start()
+            self._start_thread()
+
+    def _start_thread(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="publisher", daemon=True)
+                self._thread.start()
 
     def _run(self) -> None:
         while True:
             self.publish_burst(self._burst())
 
     def publish_burst(self, messages: Iterator[outbox.Message]) -> None:
-        """Publish them, and note it. One that cannot be published is the relay's, which knows what to do with it."""
-        published: list[str] = []
+        """Publish them, and note in one UPDATE which ones the broker has."""
+        _note([message.task_id for message in messages if self._publish(message)])
+
+    def _publish(self, message: outbox.Message) -> bool:
+        """Whether the broker took the message. If not, it is the relay's, which knows what to do with it."""
+        if not self.takes_tasks():
+            return False
         try:
-            for message in messages:
-                send(current_app, message)
-                published.append(message.task_id)
+            send(current_app, message)
         except Exception as error:
-            self._pause_ends = time.monotonic() + (PAUSE if isinstance(error, NOT_TAKEN) else 0)
             log.warning("a task was not published: the relay tries it", task=message.task, error=repr(error))
-        _note(published)
+            if isinstance(error, NOT_TAKEN):
+                self._pause_ends = time.monotonic() + PAUSE
+            return False
+        return True
 
     def _burst(self) -> Iterator[outbox.Message]:
         """Messages as they come, until GATHER after the first."""
