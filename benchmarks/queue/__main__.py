@@ -36,7 +36,8 @@ def main() -> None:
         rows = [_measure(world, peer, options.count) for peer in ("bare", "ours") if options.only in (None, peer)]
     finally:
         world.close(keep_logs=False)
-    print("\n| | tasks/s | worker, ms of CPU | relay, ms of CPU | commit to start, p50 ms | p99 |\n|---|---|---|---|---|---|")
+    print("\n| | tasks/s | worker, ms of CPU | relay, ms of CPU | commit to start, p50 ms | p99 |")
+    print("|---|---|---|---|---|---|")
     for row in rows:
         print(f"| {row.peer} | {row.per_second:.0f} | " + " | ".join(f"{value:.2f}" for value in row[2:]) + " |")
 

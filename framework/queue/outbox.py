@@ -12,7 +12,9 @@ from framework.queue.models import QueuedTask
 from framework.queue.table import PRIORITIES, free, moment, update_unlocked
 
 BATCH = 100
-HEAD_START = timedelta(seconds=2)  # of the process that enqueued a task: then the relay publishes it, unless it is noted
+HEAD_START = timedelta(
+    seconds=2
+)  # of the process that enqueued a task: then the relay publishes it, unless it is noted
 CLAIM = timedelta(seconds=10)  # for publishing one batch
 LOST_AFTER = timedelta(seconds=30)  # a published task that no worker began, once the broker has no more messages
 REPUBLISH_AFTER = timedelta(minutes=10)  # while the broker has messages; doubled each time
@@ -61,7 +63,7 @@ def mark_published(messages: Sequence[Message]) -> None:
 
 
 def mark_first_published(task_ids: Sequence[str]) -> None:
-    """The broker has these tasks from the process that enqueued them. Rows that others have touched stay as they are."""
+    """The broker has these tasks from the process that enqueued them. Rows that others have touched stay."""
     untouched = QueuedTask.objects.filter(task_id__in=task_ids, due_at=F("queued_at") + Value(HEAD_START))
     untouched.update(due_at=moment(REPUBLISH_AFTER), published_at=Now(), times_published=1)
 

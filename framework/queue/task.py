@@ -92,8 +92,9 @@ class Task(celery.Task):  # type: ignore[type-arg]
             self._reschedule(task_id, retries, due, args, kwargs)
             return self.AsyncResult(task_id)
         _refuse(self.name, options, TAKES)
+        args, kwargs = json.loads(text)
         message = outbox.Message(
-            task_id, self.name, *json.loads(text), self._headers(headers), self._priority(priority), retries
+            task_id, self.name, args, kwargs, self._headers(headers), self._priority(priority), retries
         )
         expiry = timedelta(seconds=expires) if isinstance(expires, int | float) else expires
         self._enqueue(message, due, expiry)
