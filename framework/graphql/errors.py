@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import Any
 
 import structlog
-from graphene.utils.str_converters import to_camel_case
 from graphql import (
     GraphQLError,
     GraphQLSchema,
@@ -16,6 +15,7 @@ from graphql import (
     VariableDefinitionNode,
     is_specified_scalar_type,
 )
+from graphql.pyutils import snake_to_camel
 
 from framework.data import outage
 from framework.errors import DomainError
@@ -177,5 +177,5 @@ def _domain_extensions(error: DomainError) -> dict[str, Any]:
     if error.reason != code:
         extensions["reason"] = error.reason
     if error.fields:
-        extensions["fields"] = {to_camel_case(name): problem for name, problem in error.fields.items()}
+        extensions["fields"] = {snake_to_camel(name, upper=False): problem for name, problem in error.fields.items()}
     return extensions
