@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -83,6 +84,16 @@ def end_sessions(user_id: int) -> None:
     """Log the user out everywhere."""
     for session in UserSession.objects.filter(user_id=user_id):
         session.end()
+
+
+def forget_sessions(limit: int) -> int:
+    """Delete the sessions that expired first, with what the account engine keeps of them; returns how many."""
+    expired = Session.objects.filter(expire_date__lt=timezone.now()).order_by("expire_date")
+    with transaction.atomic():
+        keys = list(expired.values_list("pk", flat=True)[:limit])
+        UserSession.objects.filter(session_key__in=keys).delete()
+        Session.objects.filter(pk__in=keys).delete()
+    return len(keys)
 
 
 def forget_unverified() -> int:

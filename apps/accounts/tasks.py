@@ -3,9 +3,9 @@
 from celery import shared_task
 from celery.schedules import crontab
 from django.core import mail
-from django.core.management import call_command
 
 from apps.accounts import repository
+from framework.data.batches import thin
 
 
 @shared_task(name="accounts.send_mail")
@@ -17,7 +17,7 @@ def send_mail(subject: str, text: str, recipients: list[str]) -> None:
 @shared_task(name="accounts.clean_up")
 def clean_up() -> None:
     """Delete sessions that have expired, and accounts that nobody has verified."""
-    call_command("clearsessions")
+    thin(repository.forget_sessions)
     repository.forget_unverified()
 
 
