@@ -63,14 +63,14 @@ def grpc_call() -> Iterator[Callable[[], object]]:
     import grpc
     from django.conf import settings
 
-    from framework.grpc import server, services
+    from framework.grpc import server, service
     from framework.testing.grpc import serving
     from protos.catalog.v1 import catalog_pb2 as pb
     from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 
     settings.GRPC_TOKENS = "benchmark:0123456789abcdef"
     headers = (("authorization", "Bearer 0123456789abcdef"),)
-    with serving(services.register, server.chain(), threads=1) as address:
+    with serving(service.register, server.chain(), threads=1) as address:
         stub = CatalogServiceStub(grpc.insecure_channel(address))
         (product,) = stub.ListProducts(pb.ListProductsRequest(page_size=1), metadata=headers).products
         yield lambda: stub.GetProduct(pb.GetProductRequest(product_id=product.id), metadata=headers).product.name

@@ -1,5 +1,10 @@
-"""UnitOfWork: what is known of one request, call or task while it runs. One object, behind one ContextVar."""
+"""UnitOfWork: what is known of one request, call or task while it runs. One object, behind one ContextVar.
 
+Past its deadline, or once its caller has left, its query is cancelled. A statement timeout would cost each unit a round
+trip; instead the watchdog, one thread a process, looks at all units twenty times a second.
+"""
+
+import os
 import re
 import threading
 import time
@@ -9,14 +14,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Protocol
 
-from framework.actor import NOBODY, Actor
+from framework.actor import NOBODY
 from framework.context import trace
-from framework.context.watchdog import watchdog
 from framework.errors import DeadlineExceeded
 
 REQUEST_ID_HEADER = "X-Request-ID"
 FRESH_HEADER = "X-Fresh"  # sent with a call whose reads must not come from a replica, because its caller has written
 MAX_NAME = 100  # characters of a unit's name in its access line
+INTERVAL = 0.05  # seconds between two looks of the watchdog
 _ACCEPTABLE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -35,14 +40,14 @@ class UnitOfWork:
         "request_id", "sql_seconds", "transport", "wrote",
     )  # fmt: skip
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float | None = None, cancel: Callable[[], object] | None = None) -> None:
         self.transport = ""  # web, graphql, grpc or task; empty outside of any unit
         self.name = ""  # of the operation, method, page or task
         self.code = ""  # OK, or the name of an error
         self.request_id = ""
         self.actor = NOBODY
         self.arrived: float | None = None  # the three moments are on the clock of time.monotonic()
-        self.deadline: float | None = None
+        self.deadline = deadline
         self.client: Client | None = None  # None where a client cannot be seen leaving: HTTP/1 behind a proxy
         self.cost: int | None = None  # of a GraphQL operation
         self.queries = 0
@@ -51,7 +56,7 @@ class UnitOfWork:
         self.wrote = False  # here or in another service
         self.read_from: str | None = None  # the database that answers reads now; None for the default
         self._lock = threading.Lock()  # held while cancelling, so that no later query is hit
-        self._cancel: Callable[[], object] | None = None  # ends the query that runs now
+        self._cancel = cancel  # ends what runs now: a query, or a wait for the client
         self._started = 0.0
         self._log: Any = None
         self._span: trace.Span | None = None
@@ -109,14 +114,62 @@ class UnitOfWork:
         if self._span is not None:
             name = f"{self.transport} {self.name}"
             self._span.end(code, name=name, request_id=self.request_id, queries=self.queries)
-        _current.set(self._outer or _OUTSIDE)
+        _current.set(self._outer or OUTSIDE)
 
 
+class Watchdog:
+    """The units of this process that have a deadline or a client, and the thread that ends what is over."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        """Start anew in a forked process: neither the parent's units nor its watching thread are there."""
+        self._watched: set[UnitOfWork] = set()
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def watch(self, unit: UnitOfWork) -> bool:
+        """Watch until `unwatch`; False when it is watched already."""
+        if unit in self._watched:
+            return False
+        self._watched.add(unit)
+        if not self._wake.is_set():
+            self._wake.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="watchdog", daemon=True)
+            self._thread.start()
+        return True
+
+    def unwatch(self, unit: UnitOfWork) -> None:
+        self._watched.discard(unit)
+
+    @contextmanager
+    def hanging_up(self, hang_up: Callable[[], object], seconds: float) -> Iterator[None]:
+        """Call `hang_up` when what is inside, a wait for the client, takes longer than `seconds`."""
+        wait = UnitOfWork(time.monotonic() + seconds, hang_up)
+        self.watch(wait)
+        try:
+            yield
+        finally:
+            self.unwatch(wait)
+
+    def _run(self) -> None:
+        while self._wake.wait():
+            time.sleep(INTERVAL)
+            self._wake.clear()
+            for unit in tuple(self._watched):
+                self._wake.set()
+                if unit.is_over():
+                    unit.cancel()
+
+
+watchdog = Watchdog()  # of this process
+os.register_at_fork(after_in_child=watchdog.forget)
 listeners: list[Callable[[UnitOfWork, float], None]] = []  # called with each unit that ended and its seconds
-_OUTSIDE = UnitOfWork()  # shared by everything outside of a unit: never changed in a way that matters
-_current: ContextVar[UnitOfWork] = ContextVar("unit_of_work", default=_OUTSIDE)
-
-current = _current.get
+OUTSIDE = UnitOfWork()  # shared by everything outside of a unit: never changed in a way that matters
+_current: ContextVar[UnitOfWork] = ContextVar("unit_of_work", default=OUTSIDE)
+current, make_current = _current.get, _current.set
 
 
 def begin(
@@ -147,111 +200,3 @@ def begin(
         unit._span = trace.begin(name, "consumer" if transport == "task" else "server", carrier)
     _current.set(unit)
     return unit
-
-
-def arrive(queued: float) -> None:
-    """Record that the unit which begins next in this thread has waited `queued` seconds for the thread."""
-    waiting = UnitOfWork()
-    waiting.arrived = time.monotonic() - queued
-    _current.set(waiting)
-
-
-def clear() -> None:
-    """Leave whatever unit this thread is in, without an access line: for tests."""
-    _current.set(_OUTSIDE)
-
-
-def request_id() -> str:
-    """The id of the unit under way; empty outside of any."""
-    return _current.get().request_id
-
-
-def actor() -> Actor:
-    """On whose behalf the work is done; NOBODY outside of any unit."""
-    return _current.get().actor
-
-
-def set_actor(actor: Actor) -> None:
-    """Record on whose behalf the unit works, once the transport knows; remote calls and log lines carry it along."""
-    unit = _current.get()
-    if unit is _OUTSIDE:
-        unit = UnitOfWork()
-        _current.set(unit)
-    unit.actor = actor
-
-
-def age() -> float:
-    """Seconds since the unit arrived, its wait for a thread included; 0 outside of any."""
-    arrived = _current.get().arrived
-    return 0.0 if arrived is None else time.monotonic() - arrived
-
-
-def may_read_replica() -> bool:
-    """Whether reads may be a little old: the unit began as read-only and has not written. Never outside of any."""
-    unit = _current.get()
-    return unit.read_only and not unit.wrote
-
-
-def seconds_left() -> float | None:
-    """Seconds until the deadline (negative once it has passed); None without one."""
-    deadline = _current.get().deadline
-    return None if deadline is None else deadline - time.monotonic()
-
-
-def check_deadline() -> None:
-    """Raise DeadlineExceeded once the time is up. For loops that would otherwise go on for nobody."""
-    unit = _current.get()
-    if unit.deadline is not None and time.monotonic() > unit.deadline:
-        raise unit.exceeded()
-
-
-@contextmanager
-def acting_as(actor: Actor) -> Iterator[None]:
-    """Calls inside are made on this actor's behalf, whoever the unit works for."""
-    with _own() as unit:
-        before, unit.actor = unit.actor, actor
-        try:
-            yield
-        finally:
-            unit.actor = before
-
-
-@contextmanager
-def within(seconds: float) -> Iterator[None]:
-    """Give what is done inside `seconds`, or what is left when that is less; then its queries are cancelled."""
-    with _own() as unit:
-        before, limit = unit.deadline, time.monotonic() + seconds
-        unit.deadline = limit if before is None else min(limit, before)
-        added = watchdog.watch(unit)
-        try:
-            yield
-        finally:
-            if added:
-                watchdog.unwatch(unit)
-            unit.deadline = before
-
-
-@contextmanager
-def shielded() -> Iterator[None]:
-    """What is done inside goes on although nobody waits any more: it writes down what became of the work."""
-    with _own() as unit:
-        before = unit.deadline, unit.client
-        unit.deadline = unit.client = None
-        try:
-            yield
-        finally:
-            unit.deadline, unit.client = before
-
-
-@contextmanager
-def _own() -> Iterator[UnitOfWork]:
-    """The unit under way; outside of any, one for as long as this lasts."""
-    unit = _current.get()
-    if unit is not _OUTSIDE:
-        yield unit
-        return
-    _current.set(unit := UnitOfWork())
-    try:
-        yield unit
-    finally:
-        _current.set(_OUTSIDE)

@@ -1,10 +1,9 @@
 """From what a client sent to a parsed and validated document, which is cached with all that is derived from it."""
 
-import hashlib
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import (
     ASTValidationRule,
@@ -20,16 +19,15 @@ from graphql import (
     validate,
 )
 
-from framework.graphql.cache import BoundedCache
-from framework.graphql.cost import Deciding, cost_of, deciding_variables, priced_arguments
+from framework.graphql.bounded import BoundedCache
+from framework.graphql.cost import Deciding, deciding_variables, priced_arguments
 from framework.graphql.errors import ErrorCode, client_error, hide_type_names
+from framework.graphql.estimate import cost_of
 from framework.graphql.executor import Plans
 from framework.graphql.limits import Limits
+from framework.graphql.persisted import AllowList, PersistedQueries, hash_of, identifier_of, not_found
 from framework.graphql.shape import Shape, check_document
 from framework.graphql.text import check_text
-
-if TYPE_CHECKING:
-    from framework.graphql.persisted import AllowList, PersistedQueries
 
 MAX_ERRORS = 10  # a client that mends these will see the next ones
 MAX_COSTS = 16  # of one document
@@ -47,16 +45,6 @@ class DocumentRefused(Exception):
     def __init__(self, errors: list[GraphQLError]) -> None:
         super().__init__(errors[0].message)
         self.errors = errors
-
-
-def hash_of(text: str) -> str:
-    """The SHA-256 of a document as clients write it: lower-case hexadecimal."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
-
-
-def not_found() -> GraphQLError:
-    """The error that makes Apollo's clients send the text along."""
-    return client_error("PersistedQueryNotFound", ErrorCode.PERSISTED_QUERY_NOT_FOUND)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,8 +115,8 @@ class Documents:
         *,
         introspection: bool = True,
         suggestions: bool = True,
-        persisted: "PersistedQueries | None" = None,
-        allowed: "AllowList | None" = None,
+        persisted: PersistedQueries | None = None,
+        allowed: AllowList | None = None,
         memory: int = MEMORY,
     ) -> None:
         self.schema = schema
@@ -155,7 +143,7 @@ class Documents:
         `client` is charged for what is stored. Raises DocumentRefused.
         """
         try:
-            identifier = _plain_id(document_id) or _persisted_hash(extensions)
+            identifier = identifier_of(document_id, extensions)
             if self.allowed is not None:
                 return self.get(self.allowed.text(query, identifier))
             if identifier is None:
@@ -224,20 +212,3 @@ class Documents:
             for found in self.hide_types(errors, text):
                 found.extensions = {"code": ErrorCode.GRAPHQL_VALIDATION_FAILED}
             raise DocumentRefused(errors)
-
-
-def _plain_id(document_id: str | None) -> str | None:
-    """GraphQL over HTTP writes hashes as `sha256:<hash>`."""
-    return document_id.removeprefix("sha256:") if document_id else None
-
-
-def _persisted_hash(extensions: Mapping[str, Any] | None) -> str | None:
-    persisted = (extensions or {}).get("persistedQuery")
-    if persisted is None:
-        return None
-    if not isinstance(persisted, dict) or persisted.get("version") != 1:
-        raise client_error("Only version 1 of persistedQuery is known.", ErrorCode.BAD_USER_INPUT)
-    sha256 = persisted.get("sha256Hash")
-    if not isinstance(sha256, str):
-        raise client_error("persistedQuery has no sha256Hash.", ErrorCode.BAD_USER_INPUT)
-    return sha256.lower()

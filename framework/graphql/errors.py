@@ -96,18 +96,14 @@ def hide_type_names(errors: list[GraphQLError], schema: GraphQLSchema, sent: str
 
 
 def format_errors(errors: Iterable[GraphQLError]) -> list[dict[str, Any]]:
-    """The `errors` of a response. One cause is logged once, however many fields it took down."""
-    logged: set[int] = set()
-    return [_format(error, logged) for error in errors]
-
-
-def format_error(error: GraphQLError) -> dict[str, Any]:
-    """One entry of `errors`: message, locations, path, and extensions with `code`, `reason` and `fields`.
+    """The `errors` of a response: each with message, locations, path, and extensions with `code`, `reason`, `fields`.
 
     An error is shown if it was meant for the client: refusals with a code of ours, domain errors, and what
-    graphql-core says about the request. All else is logged whole and shown without a word of it.
+    graphql-core says about the request. All else is logged whole and shown without a word of it; one cause is logged
+    once, however many fields it took down.
     """
-    return _format(error, set())
+    logged: set[int] = set()
+    return [_format(error, logged) for error in errors]
 
 
 def _format(error: GraphQLError, logged: set[int]) -> dict[str, Any]:

@@ -1,13 +1,11 @@
-"""How much one request, and one client, may ask for.
+"""How much one request may ask for.
 
 A request is checked at the cheapest place that can refuse it: `framework.graphql.request` checks the JSON,
 `framework.graphql.text` the document before it is parsed (the parser recurses), `framework.graphql.shape` before it is
-validated (some rules take quadratic time), and `framework.graphql.cost` before it is executed. What depends on the
+validated (some rules take quadratic time), and `framework.graphql.estimate` before it is executed. What depends on the
 document alone is refused with GRAPHQL_VALIDATION_FAILED, what depends on values with BAD_USER_INPUT.
 """
 
-import time
-from collections import Counter
 from dataclasses import dataclass
 
 from graphql import GraphQLError
@@ -32,7 +30,7 @@ class Limits:
     fragments: int = 50  # of the document
     operations: int = 10  # of the document; one runs, but all are validated
     number_digits: int = 100  # of one number; Python converts in quadratic time
-    cost: int = 10_000  # objects an operation may load, see framework.graphql.cost
+    cost: int = 10_000  # objects an operation may load, see framework.graphql.estimate
     page_size: int = 100  # `first` and `last`
     list_size: int = 10  # not a bound: the length a list without a page size is taken to have
     variable_depth: int = 20  # lists and objects inside each other
@@ -47,29 +45,3 @@ def limit_exceeded(limits: Limits, name: str, what: str, code: ErrorCode) -> Gra
 def refused_by(limits: Limits, name: str, what: str) -> GraphQLError:
     """The error for a document that exceeds the limit `name`; see `limit_exceeded`."""
     return limit_exceeded(limits, name, what, ErrorCode.GRAPHQL_VALIDATION_FAILED)
-
-
-class RateLimit:
-    """Counts events by client in fixed windows of `window` seconds, `most` of them per client and window.
-
-    Each process counts for itself, without a round trip: N processes together allow N times as much. A limit for
-    all processes is the proxy's to enforce.
-    """
-
-    def __init__(self, most: int, window: int = 60) -> None:
-        self.most = most
-        self.window = window
-        self._current = 0
-        self._counts: Counter[object] = Counter()
-
-    def allows(self, client: object) -> bool:
-        """Count one event of the client; False above the limit."""
-        current = int(time.time() // self.window)
-        if current != self._current:
-            self._current, self._counts = current, Counter()
-        self._counts[client] += 1
-        return self._counts[client] <= self.most
-
-    def seconds_left(self) -> int:
-        """Seconds until the next window begins."""
-        return self.window - int(time.time()) % self.window

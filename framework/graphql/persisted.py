@@ -1,27 +1,46 @@
 """Documents that clients name instead of sending: automatic persisted queries, and the list of allowed documents."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
+from django.core.cache.backends.base import BaseCache
 from django.core.exceptions import ImproperlyConfigured
+from graphql import GraphQLError
 from redis.exceptions import RedisError
 from structlog import get_logger
 
-from framework.graphql.documents import hash_of, not_found
+from framework.graphql.bounded import RateLimit
 from framework.graphql.errors import ErrorCode, client_error
-from framework.graphql.limits import RateLimit
 
 log = get_logger(__name__)
 
 
-class Store(Protocol):
-    """The part of Django's cache API that is used."""
+def hash_of(text: str) -> str:
+    """The SHA-256 of a document as clients write it: lower-case hexadecimal."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
-    def get(self, key: str, /) -> Any: ...
 
-    def set(self, key: str, value: Any, timeout: float | None, /) -> None: ...
+def not_found() -> GraphQLError:
+    """The error that makes Apollo's clients send the text along."""
+    return client_error("PersistedQueryNotFound", ErrorCode.PERSISTED_QUERY_NOT_FOUND)
+
+
+def identifier_of(document_id: str | None, extensions: Mapping[str, Any] | None) -> str | None:
+    """The hash or id in a request's `documentId`, there as `sha256:<hash>`, or `extensions.persistedQuery`."""
+    if document_id:
+        return document_id.removeprefix("sha256:")
+    persisted = (extensions or {}).get("persistedQuery")
+    if persisted is None:
+        return None
+    if not isinstance(persisted, dict) or persisted.get("version") != 1:
+        raise client_error("Only version 1 of persistedQuery is known.", ErrorCode.BAD_USER_INPUT)
+    sha256 = persisted.get("sha256Hash")
+    if not isinstance(sha256, str):
+        raise client_error("persistedQuery has no sha256Hash.", ErrorCode.BAD_USER_INPUT)
+    return sha256.lower()
 
 
 class PersistedQueries:
@@ -37,7 +56,7 @@ class PersistedQueries:
 
     def __init__(
         self,
-        store: Store,
+        store: BaseCache,
         *,
         seconds: int = 3_600,
         slots: int = 1_024,

@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, is_introspection_type, is_object_type
 
 from framework import discovery
-from framework.actor import Rule, require
+from framework.actor import Rule, anyone, require
 from framework.graphql.types import Info
 
 Resolver = Callable[..., Any]
@@ -36,7 +36,7 @@ def enforce_rules(schema: GraphQLSchema) -> None:
         for name, field in kind.fields.items():
             rule: Rule | None = getattr(field.resolve, "allowed", None)
             if rule is not None:
-                field.resolve = _guarded(field, rule)
+                field.resolve = field.resolve if rule is anyone else _guarded(field, rule)
             elif kind in roots:
                 raise ImproperlyConfigured(
                     f"{kind.name}.{name} does not declare who may use it:"

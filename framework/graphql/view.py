@@ -15,10 +15,10 @@ from graphql import ExecutionResult, GraphQLError, GraphQLSchema, OperationDefin
 from framework import context
 from framework.actor import NOBODY, Actor, of_user
 from framework.data import outage, replica
+from framework.graphql.bounded import RateLimit
 from framework.graphql.documents import Document, DocumentRefused, Documents
 from framework.graphql.errors import ErrorCode, client_error, format_errors
 from framework.graphql.executor import execute
-from framework.graphql.limits import RateLimit
 from framework.graphql.loaders import Loaders
 from framework.graphql.nulls import check_nulls
 from framework.graphql.persisted import PersistedQueries, load_allow_list

@@ -21,7 +21,7 @@ from google.protobuf.message import DecodeError
 
 from framework import context
 from framework.actor import Actor, Rule, require
-from framework.context.watchdog import watchdog
+from framework.context.unit import watchdog
 from framework.data import outage
 from framework.errors import DomainError, InvalidArgument
 from framework.grpc.auth import Authenticator

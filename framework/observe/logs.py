@@ -13,10 +13,11 @@ from framework.actor import NOBODY
 
 
 def _unit_of_work(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    if identifier := context.request_id():
-        event.setdefault("request_id", identifier)
-    if (actor := context.actor()) != NOBODY:
-        event.setdefault("actor", str(actor))
+    unit = context.current()
+    if unit.request_id:
+        event.setdefault("request_id", unit.request_id)
+    if unit.actor != NOBODY:
+        event.setdefault("actor", str(unit.actor))
     return event
 
 

@@ -4,8 +4,8 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import pre_migrate
 
 from framework import ids
-from framework.context.queries import guard_queries
 from framework.data import postgresql
+from framework.data.queries import guard_queries
 
 
 class QueueConfig(AppConfig):

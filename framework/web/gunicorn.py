@@ -20,7 +20,7 @@ max_requests_jitter = settings.ENV.web_max_requests // 10  # so that not all wor
 control_socket_disable = True
 # Workers show that they live by touching a file, which must not wait for a disk.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - gunicorn makes the name
-forwarded_allow_ips = ""  # TRUSTED_PROXIES decides, in framework/web/proxies.py
+forwarded_allow_ips = ""  # TRUSTED_PROXIES decides, in framework/web/middleware.py
 accesslog = None  # framework/web/middleware.py writes the one access line
 logconfig_dict = {
     "version": 1,

@@ -1,6 +1,9 @@
 """What every web request passes: the client's address, health checks, the unit of work, failures, headers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -13,9 +16,10 @@ from framework import context
 from framework.actor import NOBODY, Actor
 from framework.data import outage, replica
 from framework.observe import health
-from framework.web.proxies import apply_forwarded, networks
 
 Handler = Callable[[HttpRequest], HttpResponse]
+Address = IPv4Address | IPv6Address
+Networks = tuple[IPv4Network | IPv6Network, ...]
 
 MAX_PATH = 200  # characters of a path in the log
 PAGE = 35.0  # seconds a page may take: the proxy waits no longer
@@ -117,3 +121,45 @@ def _page(request: HttpRequest) -> str:
     if request.resolver_match:
         return request.resolver_match.view_name
     return "static" if request.path.startswith(settings.STATIC_URL) else "unknown"
+
+
+@cache
+def networks(names: Iterable[str]) -> Networks:
+    return tuple(ip_network(name) for name in names)
+
+
+def apply_forwarded(environ: dict[str, Any], trusted: Networks) -> None:
+    """Set REMOTE_ADDR and the scheme to what a trusted proxy forwards; remove the headers in any case."""
+    hops = environ.pop("HTTP_X_FORWARDED_FOR", "").split(",")
+    scheme = environ.pop("HTTP_X_FORWARDED_PROTO", "").rpartition(",")[2].strip()
+    peer = _address(environ.get("REMOTE_ADDR", "")) if trusted else None
+    if peer is None or not _is_in(peer, trusted):
+        return
+    environ["REMOTE_ADDR"] = str(_client(peer, hops, trusted))
+    if scheme in ("http", "https"):
+        environ["wsgi.url_scheme"] = scheme
+
+
+def _client(peer: Address, hops: list[str], trusted: Networks) -> Address:
+    """The last address that a trusted proxy has seen itself; clients may have written what is left of it."""
+    client = peer
+    for hop in reversed(hops):
+        address = _address(hop.strip())
+        if address is None:
+            break
+        client = address
+        if not _is_in(address, trusted):
+            break
+    return client
+
+
+def _address(text: str) -> Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _is_in(address: Address, trusted: Networks) -> bool:
+    return any(address in network for network in trusted)

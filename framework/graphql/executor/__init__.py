@@ -4,7 +4,7 @@ Results equal those of graphql-core, which tests/generated.py compares on random
 are added: resolvers may return a Deferred (framework.graphql.loaders), and documents that come again are compiled.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, cast
 
 from graphql import (
@@ -12,13 +12,12 @@ from graphql import (
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
-    SelectionSetNode,
     Undefined,
-    VariableNode,
 )
 from graphql.execution.execute import assume_not_awaitable
 
-from framework.graphql.cache import BoundedCache
+from framework.graphql.bounded import BoundedCache
+from framework.graphql.cost import variable_uses
 from framework.graphql.executor.compiled import Compiled, OperationPlans
 from framework.graphql.executor.interpreter import Interpreted
 
@@ -47,7 +46,7 @@ class Plans:
     ) -> OperationPlans | None:
         """The plans for an operation with these variables; None when it is executed for the first time."""
         if self._conditions is None:
-            self._conditions = sorted(set(_condition_names(document)))
+            self._conditions = sorted({variable for name, variable in variable_uses(document) if name == "if"})
         chosen = [_truth(variables.get(variable, Undefined)) for variable in self._conditions]
         plans = self._variants.get_or_make((name, *chosen), OperationPlans)
         if plans.was_used:
@@ -97,21 +96,6 @@ def execute(
     except GraphQLError as error:
         errors.add(error, None)
     return cast("ExecutionResult", execution.build_response(data, errors.errors))
-
-
-def _condition_names(document: DocumentNode) -> Iterator[str]:
-    """The names of variables in @skip and @include. Not recursive: documents can be deep."""
-    selection_sets: list[SelectionSetNode] = [
-        definition.selection_set for definition in document.definitions if hasattr(definition, "selection_set")
-    ]
-    while selection_sets:
-        for selection in selection_sets.pop().selections:
-            for directive in selection.directives:
-                values = (argument.value for argument in directive.arguments)
-                yield from (value.name.value for value in values if isinstance(value, VariableNode))
-            inner: SelectionSetNode | None = getattr(selection, "selection_set", None)
-            if inner:
-                selection_sets.append(inner)
 
 
 def _truth(value: Any) -> Any:

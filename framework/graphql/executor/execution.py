@@ -8,9 +8,9 @@ reported in the order of depth-first execution, because that order decides which
 And a null that propagates from a late value is applied at the end.
 """
 
-import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import Any, Protocol
 
 from graphql import (
     ExecutionContext,
@@ -25,17 +25,18 @@ from graphql import (
     located_error,
 )
 from graphql.execution.collect_fields import collect_fields
-from graphql.execution.execute import SELECTIONS_NESTED_TOO_DEEPLY, get_field_def
+from graphql.execution.execute import SELECTIONS_NESTED_TOO_DEEPLY
 from graphql.pyutils import Path
 
 from framework.context import check_deadline
 from framework.data import outage
 from framework.errors import DeadlineExceeded
+from framework.graphql.executor.failures import Failure, Fields, execution_order, make_null, nullable_ancestor
 from framework.graphql.loaders import Deferred
 
 ITEMS_BETWEEN_CHECKS = 64
 
-Fields = dict[str, list[FieldNode]]
+new_path = partial(tuple.__new__, Path)
 
 
 class ExecutionAborted(BaseException):
@@ -69,25 +70,6 @@ class Place(Protocol):
 
     def complete(self, context: Any, value: Any, path: Path) -> Any:
         """Complete a value that has been loaded. Raises what keeps it from being completed."""
-
-
-class Failure(NamedTuple):
-    """An error, where its propagation was (or would have been) caught in its turn, and the place made null.
-
-    The two differ for a late value, whose parents had long been completed. None stands for the whole data.
-    """
-
-    error: GraphQLError
-    caught: Path | None
-    nulled: Path | None
-
-
-class Step(NamedTuple):
-    """One segment of a path: its type, and its rank among its siblings."""
-
-    path: Path
-    type: GraphQLOutputType
-    rank: int
 
 
 class Execution(ExecutionContext):
@@ -227,46 +209,20 @@ class Execution(ExecutionContext):
         try:
             self.fail(raw_error, pending.place.nodes, pending.place.type, pending.path)
         except GraphQLError as error:
-            nulled = self._nullable_ancestor(pending.path)
+            nulled = nullable_ancestor(self, self._root_fields, pending.path)
             self._failures.append(Failure(error, pending.path, nulled))
             if nulled is not None:
                 self._late_nulls.append(nulled)
 
-    def _nullable_ancestor(self, path: Path) -> Path | None:
-        nullable = [step.path for step in self._steps(path) if not isinstance(step.type, GraphQLNonNull)]
-        return nullable[-1] if nullable else None
-
-    def _steps(self, path: Path | None) -> list[Step]:
-        """The types and ranks along a path, found by following the document from its root."""
-        fields, steps, nodes = self._root_fields, list[Step](), list[FieldNode]()
-        for segment in segments(path):
-            key, type_name = segment.key, segment.typename
-            if isinstance(key, int):
-                list_type: Any = steps[-1].type
-                list_type = list_type.of_type if isinstance(list_type, GraphQLNonNull) else list_type
-                steps.append(Step(segment, list_type.of_type, key))
-                continue
-            parent: Any = self.schema.type_map[type_name or ""]
-            if steps:
-                fields = self.collect_subfields(parent, nodes)
-            nodes = fields[key]
-            type_ = get_field_def(self.schema, parent, nodes[0]).type
-            steps.append(Step(segment, type_, list(fields).index(key)))
-        return steps
-
     def _publish(self, data: dict[str, Any] | None) -> dict[str, Any] | None:
         failures, self._failures = self._failures, []
         if self._deferred_seen and len(failures) > 1:
-            failures.sort(key=self._execution_order)
+            failures.sort(key=partial(execution_order, self, self._root_fields))
         for failure in failures:
             self.collected_errors.add(failure.error, failure.nulled)
         for path in self._late_nulls:
             make_null(data, path)
         return data
-
-    def _execution_order(self, failure: Failure) -> list[float]:
-        # What a place was made null for comes after the errors below it.
-        return [*(step.rank for step in self._steps(failure.caught)), math.inf]
 
 
 def not_iterable(type_name: str, field_name: str) -> GraphQLError:
@@ -279,23 +235,3 @@ def watched(items: Any) -> Iterator[tuple[int, Any]]:
         if not index % ITEMS_BETWEEN_CHECKS:
             check_deadline()
         yield index, item
-
-
-def segments(path: Path | None) -> list[Path]:
-    """The path's segments from the root down."""
-    found: list[Path] = []
-    while path is not None:
-        found.append(path)
-        path = path.prev
-    return found[::-1]
-
-
-def make_null(data: Any, path: Path) -> None:
-    """Set the place to null, unless something above it already is."""
-    *above, key = path.as_list()
-    for step in above:
-        if data is None:
-            return
-        data = data[step]
-    if data is not None:
-        data[key] = None

@@ -17,7 +17,7 @@ from graphql import (
     GraphQLString,
 )
 
-from framework.graphql.cache import BoundedCache
+from framework.graphql.bounded import BoundedCache
 from framework.graphql.executor.execution import Pending
 
 FIELDS_KEPT = 4_096  # of all shapes together; a field takes about 500 bytes of code

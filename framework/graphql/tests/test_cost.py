@@ -5,8 +5,8 @@ from django.core.exceptions import ImproperlyConfigured
 from graphql import GraphQLError, build_schema, get_introspection_query
 
 from framework.graphql.cost import cost as declared_cost
-from framework.graphql.cost import cost_of
 from framework.graphql.documents import Documents
+from framework.graphql.estimate import cost_of
 from framework.graphql.limits import Limits
 from framework.graphql.tests.shop import SCHEMA
 

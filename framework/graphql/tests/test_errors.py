@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 
 from framework import errors as domain
 from framework.graphql.documents import DocumentRefused, Documents
-from framework.graphql.errors import FROM_DOMAIN, MASKED, ErrorCode, client_error, format_error, format_errors
+from framework.graphql.errors import FROM_DOMAIN, MASKED, ErrorCode, client_error, format_errors
 from framework.graphql.limits import Limits
 
 
@@ -191,7 +191,7 @@ def test_a_bad_literal_is_shown_without_the_words_of_the_exception():
 def test_a_syntax_error_has_its_own_code():
     with pytest.raises(GraphQLError) as raised:
         parse("{")
-    assert format_error(raised.value) == {
+    assert format_errors([raised.value])[0] == {
         "message": "Syntax Error: Expected Name, found <EOF>.",
         "locations": [{"line": 1, "column": 2}],
         "extensions": {"code": "GRAPHQL_PARSE_FAILED"},
@@ -199,7 +199,7 @@ def test_a_syntax_error_has_its_own_code():
 
 
 def test_a_client_error_is_shown_as_it_is():
-    assert format_error(client_error("No.", ErrorCode.RATE_LIMITED)) == {
+    assert format_errors([client_error("No.", ErrorCode.RATE_LIMITED)])[0] == {
         "message": "No.",
         "extensions": {"code": "RATE_LIMITED"},
     }
@@ -208,7 +208,7 @@ def test_a_client_error_is_shown_as_it_is():
 def test_an_exception_outside_of_any_field_is_masked():
     error = GraphQLError("secret", original_error=RuntimeError("secret"))
     with capture_logs() as logs:
-        assert format_error(error) == {
+        assert format_errors([error])[0] == {
             "message": MASKED,
             "extensions": {"code": "INTERNAL_SERVER_ERROR"},
         }

@@ -28,7 +28,7 @@ from graphql import (
 from framework import context
 from framework.errors import DeadlineExceeded
 from framework.graphql import executor as executor_module
-from framework.graphql.cache import BoundedCache
+from framework.graphql.bounded import BoundedCache
 from framework.graphql.executor import Plans, compiled, execute, source
 from framework.graphql.loaders import Loaders
 from framework.graphql.tests.generated import cases, difference, graphene_scalar, outcome

@@ -6,8 +6,9 @@ from graphql import GraphQLError, Lexer, Source, TokenKind, get_introspection_qu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framework.graphql.bounded import RateLimit
 from framework.graphql.documents import DocumentRefused, Documents
-from framework.graphql.limits import Limits, RateLimit
+from framework.graphql.limits import Limits
 from framework.graphql.shape import Shape, check_document
 from framework.graphql.tests.shop import SCHEMA
 from framework.graphql.text import check_text

@@ -5,8 +5,7 @@ from django.core.cache.backends.locmem import LocMemCache
 from django.core.exceptions import ImproperlyConfigured
 from redis.exceptions import ConnectionError as RedisDown
 
-from framework.graphql.documents import hash_of
-from framework.graphql.persisted import AllowList, PersistedQueries, load_allow_list
+from framework.graphql.persisted import AllowList, PersistedQueries, hash_of, load_allow_list
 from framework.graphql.tests.test_documents import EMAIL, ME, documents, refusal_of
 
 

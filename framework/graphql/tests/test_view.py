@@ -7,7 +7,7 @@ from django.test import RequestFactory
 from graphql import build_schema
 
 from framework.graphql import executor
-from framework.graphql.limits import RateLimit
+from framework.graphql.bounded import RateLimit
 from framework.graphql.view import GraphQLView
 
 SCHEMA = """

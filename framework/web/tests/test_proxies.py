@@ -3,9 +3,8 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.urls import resolve
 
-from framework.graphql.limits import RateLimit
-from framework.web.middleware import unit_of_work
-from framework.web.proxies import apply_forwarded, networks
+from framework.graphql.bounded import RateLimit
+from framework.web.middleware import apply_forwarded, networks, unit_of_work
 
 TRUSTED = networks(("10.0.0.0/8", "fd00::/8"))
 

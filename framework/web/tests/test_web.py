@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import resolve
 
 from framework import context
-from framework.graphql.limits import RateLimit
+from framework.graphql.bounded import RateLimit
 from framework.observe.health import Health
 from framework.tests.library import repository
 from framework.tests.library.factories import UserFactory

@@ -1,6 +1,7 @@
-"""A bounded cache that threads may share."""
+"""What a process keeps of its clients within bounds: a cache, and how often each asked."""
 
-from collections import OrderedDict
+import time
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Generic, TypeVar
@@ -57,3 +58,29 @@ class BoundedCache(Generic[V]):
             value = make()
             self.put(key, value)
         return value
+
+
+class RateLimit:
+    """Counts events by client in fixed windows of `window` seconds, `most` of them per client and window.
+
+    Each process counts for itself, without a round trip: N processes together allow N times as much. A limit for
+    all processes is the proxy's to enforce.
+    """
+
+    def __init__(self, most: int, window: int = 60) -> None:
+        self.most = most
+        self.window = window
+        self._current = 0
+        self._counts: Counter[object] = Counter()
+
+    def allows(self, client: object) -> bool:
+        """Count one event of the client; False above the limit."""
+        current = int(time.time() // self.window)
+        if current != self._current:
+            self._current, self._counts = current, Counter()
+        self._counts[client] += 1
+        return self._counts[client] <= self.most
+
+    def seconds_left(self) -> int:
+        """Seconds until the next window begins."""
+        return self.window - int(time.time()) % self.window
