@@ -1,7 +1,8 @@
-"""What the gRPC server makes of clients that are broken, slow or hostile: `python -m benchmarks.abuse`.
+"""What the servers make of clients that are broken, slow or hostile: `./run bench abuse`.
 
-Each attack is made at least twice on one server process. After each: does it still answer, were the codes right, and
-did its memory stay where the round before left it? Everything happens on 127.0.0.1.
+Of the web server is measured what others notice meanwhile (benchmarks/abuse_web.py). On the gRPC server each attack is
+made at least twice: does it still answer, were the codes right, and did its memory stay where the round before left it?
+Everything happens on 127.0.0.1.
 """
 
 import argparse
@@ -10,6 +11,7 @@ import resource
 import socket
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +24,7 @@ from typing import Any, NamedTuple
 import grpc
 
 import protos
-from benchmarks import abuse_stream, servers
+from benchmarks import abuse_stream, abuse_web, servers
 from protos.catalog.v1 import catalog_pb2 as pb
 from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 
@@ -153,6 +155,23 @@ def idle_connections(address: str, times: int) -> Codes:
     return codes
 
 
+def silent_health_checks(address: str, times: int) -> Codes:
+    """Health checks that never say what they ask for, while others call."""
+    end = threading.Event()
+    with grpc.insecure_channel(address) as channel, grpc.insecure_channel(address) as others:
+        check: Any = channel.stream_unary("/grpc.health.v1.Health/Check")
+        opened = [check.future(_silence(end), timeout=30) for _ in range(times)]
+        codes = Counter(_code(_get(others, b"", BEARER, 5)) for _ in range(200))
+        end.set()
+        del opened  # a call that nobody refers to is cancelled
+    return codes
+
+
+def _silence(end: threading.Event) -> Iterator[bytes]:
+    end.wait(30)
+    yield b""
+
+
 ATTACKS = (
     Attack("malformed frames", 10_000, malformed_frames, frozenset({"frame"})),
     Attack("not HTTP/2", 2_000, no_http, frozenset({"connection"})),
@@ -169,6 +188,7 @@ ATTACKS = (
     Attack("deadlines of 1 ms and less", 3_000, short_deadlines, frozenset({"DEADLINE_EXCEEDED", "NOT_FOUND"})),
     Attack("bad tokens and actors", 3_000, bad_tokens, frozenset({"UNAUTHENTICATED"})),
     Attack("streams cancelled", 500, cancelled_streams, frozenset({"CANCELLED", "OK"})),
+    Attack("silent health checks", 40, silent_health_checks, frozenset({"NOT_FOUND"})),
     Attack("idle connections", 3_000, idle_connections, frozenset({"NOT_FOUND"}), rounds=8),
 )
 
@@ -177,18 +197,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.abuse", description=__doc__)
     parser.add_argument("--database", metavar="URL", default=DATABASE, help="for this alone; it is made if missing")
     parser.add_argument("--share", type=float, default=1.0, help="of each attack's number, to look quickly")
+    parser.add_argument("--only", choices=["web", "grpc"], help="one of the two")
     options = parser.parse_args()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     random.seed(1)
-    abuse_stream.prepare(options.database)
-    with server(options.database) as running:
-        complaints = [line for attack in ATTACKS for line in report(attempt(running, attack, options.share))]
+    complaints = abuse_web.run(options.share) if options.only != "grpc" else []
+    complaints += attack_grpc(options.database, options.share) if options.only != "web" else []
+    print("\n".join(complaints) or "Every answer was right, others were served, memory stayed flat.")
+    sys.exit(bool(complaints))
+
+
+def attack_grpc(database: str, share: float) -> list[str]:
+    """Print a line for each attack; returns what was wrong."""
+    abuse_stream.prepare(database)
+    with server(database) as running:
+        complaints = [line for attack in ATTACKS for line in report(attempt(running, attack, share))]
         complaints += abuse_stream.run(f"127.0.0.1:{running.port}", BEARER, lambda: memory(running))
         running.process.terminate()
         if running.process.wait(60) != 0:
             complaints.append(f"the server ended with {running.process.returncode}")
-    print("\n".join(complaints) or "Every answer was right, memory stayed flat, and the server stopped as it should.")
-    sys.exit(bool(complaints))
+    return complaints
 
 
 @contextmanager

@@ -17,13 +17,18 @@ from protos.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 Metadata = tuple[tuple[str, str], ...]
 ROWS = 1_000_000
 GROWTH = 16.0  # MiB that a stream of any length may need
-FILL = f"""
+FILL = """
 INSERT INTO catalog_product
     (sku, name, description, price, currency, stock, is_active, version, created_at, updated_at)
 SELECT 'SKU-' || n, 'Oak chair ' || n, repeat('Made by hand in small numbers. ', 4), n % 100000 / 100.0, 'EUR',
        n % 1000, true, 1, now(), now()
-FROM generate_series(1, {ROWS}) n
+FROM generate_series(1, {}) n
 """
+
+
+def fill(products: int) -> str:
+    """The statement that makes so many products."""
+    return FILL.format(products)
 
 
 def prepare(url: str) -> None:
@@ -37,7 +42,7 @@ def prepare(url: str) -> None:
     with psycopg.connect(url, autocommit=True) as connection:
         if connection.execute("SELECT count(*) FROM catalog_product").fetchone() != (ROWS,):
             connection.execute("TRUNCATE catalog_product CASCADE")
-            connection.execute(FILL)
+            connection.execute(fill(ROWS))
             connection.execute("VACUUM ANALYZE catalog_product")
 
 

@@ -149,8 +149,9 @@ class Env(BaseSettings):
     grpc_tokens: SecretStr = Field(
         SecretStr(""),
         description="Tokens of the services that call: `name:token` or `name:token:scope+scope`, comma-separated; two"
-        " of one name while rotating. `sha256=<hex of its SHA-256>` can stand for a token. Without scopes, a service"
-        " may call everything on its own behalf, but act for nobody: docs/grpc.md lists the scopes.",
+        " of one name while rotating. `sha256=<hex of its SHA-256>` can stand for a token, `certificate` for that of"
+        " GRPC_TLS_CLIENT_CA. Without scopes, a service may call everything on its own behalf, but act for nobody:"
+        " docs/grpc.md lists the scopes.",
     )
     grpc_threads: int = Field(4, ge=1, le=64, description="Threads of each gRPC process.")
     grpc_streams: int = Field(
@@ -168,7 +169,7 @@ class Env(BaseSettings):
     grpc_tls_cert: FilePath | None = Field(None, description="PEM certificate chain of the gRPC server: turns TLS on.")
     grpc_tls_key: FilePath | None = Field(None, description="PEM private key of GRPC_TLS_CERT.")
     grpc_tls_client_ca: FilePath | None = Field(
-        None, description="PEM authority whose certificates callers must show; their common name is their name."
+        None, description="PEM authority whose certificates callers must show, beside their token."
     )
     grpc_call_token: SecretStr = Field(
         SecretStr(""), description="The token this process calls domains that run elsewhere with."

@@ -2,16 +2,17 @@
 
 from celery import shared_task
 from celery.schedules import crontab
-from django.core import mail
 
 from apps.accounts import repository
+from framework import mail
 from framework.data.batches import thin
 
 
 @shared_task(name="accounts.send_mail")
 def send_mail(subject: str, text: str, recipients: list[str]) -> None:
-    """Send one mail of the account engine."""
-    mail.send_mail(subject, text, None, recipients)
+    """Send one mail of the account engine to each."""
+    for address in recipients:
+        mail.send("accounts", subject, text, address)
 
 
 @shared_task(name="accounts.clean_up")

@@ -46,6 +46,7 @@ class Orders(Fake):
         wanted = rules.checked_lines(lines, key), rules.checked_total(expected_total, currency)
         with self._lock:
             if (customer_id, key) not in self._keys:
+                self._check_held(customer_id, lines)
                 self._keys[customer_id, key] = self._add(customer_id, *wanted)
             order_id = self._keys[customer_id, key]
             if self._wanted[order_id] != wanted:
@@ -117,6 +118,12 @@ class Orders(Fake):
         self._orders[order.id], self._wanted[order.id] = order, (lines, expected)
         self._lines[order.id] = [OrderLine(line.product_id, "", _ZERO, "", line.quantity) for line in lines]
         return order.id
+
+    def _check_held(self, customer_id: int, more: Sequence[Line]) -> None:
+        since, statuses = datetime.now(UTC) - rules.HELD_FOR, (OrderStatus.PENDING, OrderStatus.PLACED)
+        held = [order for order in self._of(customer_id) if order.status in statuses and order.created_at > since]
+        pieces = sum(line.quantity for order in held for line in self._lines[order.id])
+        rules.check_held(len(held) + 1, pieces + sum(line.quantity for line in more))
 
     def _take(self, order_id: int, lines: Sequence[OrderLine]) -> str:
         """Have the stock; why it cannot be had, or nothing."""

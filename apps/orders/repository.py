@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import Case, Count, QuerySet, Sum, Value, When
 from django.utils import timezone
 
 from apps.orders import models, rules
 from apps.orders.entities import Line, Order, OrderLine, OrderStatus, Total, orders_keyset
 from framework.actor import Actor
-from framework.data import keysets
+from framework.data import keysets, locks
 from framework.data.constraints import is_taken
 from framework.data.queries import CompiledQuery
 from framework.pages import Page
@@ -100,6 +100,18 @@ def add_order(
     models.OrderLine.objects.bulk_create(models.OrderLine(order_id=order_id, **line._asdict()) for line in lines)
     _note(order_id, "", OrderStatus.PENDING, actor, "")
     return Order(order_id, customer_id, OrderStatus.PENDING, Decimal("0.00"), "", "", now, now)
+
+
+def held(customer_id: int) -> tuple[int, int]:
+    """How many orders and pieces the customer has on order; includes the caller's transaction and keeps others out."""
+    locks.lock("orders.held", customer_id)
+    lines = models.OrderLine.objects.filter(
+        order__customer_id=customer_id,
+        order__status__in=(OrderStatus.PENDING, OrderStatus.PLACED),
+        order__created_at__gt=timezone.now() - rules.HELD_FOR,
+    )
+    orders, pieces = lines.aggregate(orders=Count("order", distinct=True), pieces=Sum("quantity")).values()
+    return orders, pieces or 0
 
 
 def close(

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Protocol
 
 from apps.orders.entities import Line, Order, Total
 from framework.actor import Actor, authenticated, permission, require
-from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted
 
 VIEW = permission("orders.view_order", "orders.change_order")  # of anybody's order, as in the admin
 CHANGE = permission("orders.change_order")
@@ -15,6 +16,9 @@ MAX_LINES = 100  # of one order
 MAX_QUANTITY = 10_000  # of one line
 MAX_TOTAL = Decimal("999999999999.99")
 MAX_REASON = 500  # characters
+HELD_FOR = timedelta(hours=24)  # then staff has seen what was ordered; nothing is paid before
+MAX_HELD_ORDERS = 50  # pending or placed, of a customer within HELD_FOR
+MAX_HELD_PIECES = 10_000  # in these
 NAMED = 10  # products in a reason; the rest is summed up
 
 
@@ -89,6 +93,13 @@ def why_unsellable(lines: Sequence[Wanted], products: Mapping[int, Priced]) -> s
     if len({product.currency for product in products.values()}) > 1:
         return "The products are sold in different currencies."
     return "The total is too large." if total(lines, products).amount > MAX_TOTAL else ""
+
+
+def check_held(orders: int, pieces: int) -> None:
+    """Raise ResourceExhausted for a customer who would keep more from others than a day's orders may."""
+    if orders > MAX_HELD_ORDERS or pieces > MAX_HELD_PIECES:
+        most = f"{MAX_HELD_ORDERS} orders and {MAX_HELD_PIECES} pieces"
+        raise ResourceExhausted(f"You can have {most} on order within a day.", reason="TOO_MUCH_ON_ORDER")
 
 
 def key_reused() -> AlreadyExists:

@@ -43,7 +43,8 @@ def place_order(
 
     The answer is placed or rejected, or still pending when the catalog does not answer now: a task goes on then.
     With an expected total and its currency, an order that would cost something else is rejected, with the new total.
-    Raises Unauthenticated, InvalidArgument, AlreadyExists for a key that was used for other lines.
+    Raises Unauthenticated, InvalidArgument, AlreadyExists for a key that was used for other lines, ResourceExhausted
+    for more than a customer may have on order within a day.
     """
     customer_id = rules.customer(actor)
     wanted = rules.checked_lines(lines, key)
@@ -52,6 +53,7 @@ def place_order(
     try:
         with transaction.atomic(durable=True):
             order = repository.add_order(actor, customer_id, key, fingerprint, wanted, expected)
+            rules.check_held(*repository.held(customer_id))
             tasks.complete_order.apply_async(
                 (order.id,), task_id=tasks.completion_id(order.id), countdown=COMPLETE_AFTER
             )

@@ -3,11 +3,11 @@
 from celery import shared_task
 from celery.schedules import crontab
 from django.conf import settings
-from django.core.mail import send_mail
 
 from apps.accounts import public as accounts
 from apps.orders import repository, services
 from apps.orders.entities import Order, OrderLine, OrderStatus
+from framework import mail
 from framework.data.batches import thin
 
 
@@ -36,7 +36,7 @@ def send_confirmation(order_id: int) -> None:
         customer = accounts.get_user(order.customer_id)
         lines = repository.get_lines([order_id])[order_id]
         subject = f"{settings.EMAIL_SUBJECT_PREFIX}Your order {order_id}"
-        send_mail(subject, _text(order, lines), None, [customer.email])
+        mail.send("orders", subject, _text(order, lines), customer.email)
 
 
 @shared_task(name="orders.forget_keys")

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any
 
 import grpc
@@ -24,7 +24,8 @@ from framework.actor import NOBODY, Actor, of_user
 from framework.errors import DomainError, PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable
 from framework.grpc import assertion
 from framework.grpc.channel import MAX_ATTEMPTS
-from framework.grpc.contract import changes_nothing, is_idempotent
+from framework.grpc.contract import is_idempotent
+from framework.grpc.scopes import scopes_of
 from framework.grpc.tokens import ASSERT_STAFF, ASSERT_UNCHECKED, ASSERTING, Token, parse_tokens
 
 WRONG_TOKENS = 20  # a minute and peer that are answered UNAUTHENTICATED; further ones are RESOURCE_EXHAUSTED
@@ -36,9 +37,8 @@ log = structlog.get_logger("grpc")
 class Authenticator:
     """Finds the actor of a call from its metadata and its connection."""
 
-    def __init__(self, tokens: tuple[Token, ...], *, mutual_tls: bool = False) -> None:
+    def __init__(self, tokens: tuple[Token, ...]) -> None:
         self._tokens = tokens
-        self._mutual_tls = mutual_tls
         self._wrong_tokens = _WrongTokens()
 
     def __call__(self, method: str, metadata: Mapping[str, str | bytes], context: grpc.ServicerContext) -> Actor:
@@ -50,12 +50,12 @@ class Authenticator:
         """
         header = metadata.get("authorization")
         asserted = metadata.get(assertion.METADATA_KEY)
-        if header is None:
-            if asserted is not None:
-                raise Unauthenticated("An actor assertion needs the token it is signed with.", reason="TOKEN_MISSING")
-            return self._certified(context)
-        token = self._token(str(header), context)
-        if token.scopes.isdisjoint(_scopes_of(method)):
+        if header is None and asserted is not None:
+            raise Unauthenticated("An actor assertion needs the token it is signed with.", reason="TOKEN_MISSING")
+        token = self._certified(context) if header is None else self._token(str(header), context)
+        if token is None:
+            return NOBODY
+        if token.scopes.isdisjoint(scopes_of(method)):
             raise _out_of_scope(f"The token of {token.service} may not call {method}.")
         if asserted is None:
             return Actor(service=token.service)
@@ -70,12 +70,10 @@ class Authenticator:
                     return token
         raise self._wrong_tokens.refusal(context.peer().rpartition(":")[0])
 
-    def _certified(self, context: grpc.ServicerContext) -> Actor:
-        if not self._mutual_tls:
-            return NOBODY
+    def _certified(self, context: grpc.ServicerContext) -> Token | None:
         names: Any = context.auth_context().get("x509_common_name", ())  # a list, whatever its stubs say
         name = b"".join(names).decode(errors="replace")
-        return Actor(service=name) if name else NOBODY
+        return next((token for token in self._tokens if not token.digest and token.service == name), None)
 
 
 class _WrongTokens:
@@ -112,18 +110,8 @@ class _WrongTokens:
 
 
 def from_settings() -> Authenticator:
-    """Knows the tokens of GRPC_TOKENS, and with GRPC_TLS_CLIENT_CA also certificates."""
-    return Authenticator(parse_tokens(settings.GRPC_TOKENS), mutual_tls=bool(settings.GRPC_TLS_CLIENT_CA))
-
-
-@cache
-def _scopes_of(method: str) -> frozenset[str]:
-    """Each scope that includes `/catalog.v1.CatalogService/GetProduct`."""
-    path = method.strip("/")
-    service = path.partition("/")[0]
-    domain = service.partition(".")[0]
-    reading = {"*.read", f"{domain}.read"} if changes_nothing(method) else set()
-    return frozenset({"*", domain, service, path} | reading)
+    """Knows the tokens of GRPC_TOKENS."""
+    return Authenticator(parse_tokens(settings.GRPC_TOKENS))
 
 
 def _asserted(token: Token, claim: assertion.Assertion, method: str) -> Actor:

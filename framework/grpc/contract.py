@@ -28,6 +28,12 @@ def idempotent_methods(contract: FileDescriptor) -> list[tuple[str, str]]:
     ]
 
 
+def methods(service: str) -> list[str]:
+    """The paths of all methods of `catalog.v1.CatalogService`."""
+    found = descriptor_pool.Default().FindServiceByName(service)
+    return [f"/{service}/{method.name}" for method in found.methods]
+
+
 def _find(method: str) -> MethodDescriptor | None:
     try:
         return descriptor_pool.Default().FindMethodByName(method.strip("/").replace("/", "."))

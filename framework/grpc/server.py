@@ -17,10 +17,11 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from framework.data import database
-from framework.grpc import auth
+from framework.grpc import auth, scopes
 from framework.grpc.interceptors import Chain
 from framework.grpc.probes import MOST_PROBES, Probes
 from framework.grpc.service import add_services
+from framework.grpc.tokens import parse_tokens
 from framework.observe import health as stores
 from framework.queue import publisher
 from framework.signals import stop_on_signals
@@ -56,6 +57,7 @@ class Server:
         self._chain.log_refusals(self._server, settings.GRPC_MAX_CALLS)
         self._health = health.HealthServicer(experimental_non_blocking=False)
         self._services = add_services(self._server)
+        scopes.check(parse_tokens(settings.GRPC_TOKENS), self._services)
         self._stopping = threading.Event()
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
         if settings.GRPC_REFLECTION:

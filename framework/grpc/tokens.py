@@ -4,6 +4,7 @@ name:token                              may call everything, on its own behalf
 name:token:catalog+orders.read          may call these only
 name:token:orders+assert                may also act for users, who are looked up here
 name:sha256=<hex>:*+assert.staff        the token's hash in place of the token
+name:certificate:catalog.read           no token: the certificate of this common name will do
 """
 
 import re
@@ -17,6 +18,7 @@ ASSERT = "assert"  # act for users of this installation
 ASSERT_STAFF = "assert.staff"  # and for those who are staff, with their rights
 ASSERT_UNCHECKED = "assert.unchecked"  # act for users who are not looked up: those of another installation
 ASSERTING = frozenset({ASSERT, ASSERT_STAFF, ASSERT_UNCHECKED})
+CERTIFICATE = "certificate"  # in place of a token
 MIN_LENGTH = 16
 
 _CALLING = re.compile(r"\*|\*\.read|[a-z][a-z0-9_]*(\.read|\.v[0-9][a-z0-9]*\.[A-Za-z0-9_]+(/[A-Za-z0-9_]+)?)?")
@@ -27,7 +29,7 @@ class Token(NamedTuple):
     """A service's credential: only its SHA-256 is kept."""
 
     service: str
-    digest: bytes
+    digest: bytes  # empty for a certificate
     scopes: frozenset[str] = frozenset({EVERYTHING})
 
 
@@ -43,15 +45,20 @@ def _parse(entry: str) -> Token:
     name, _, rest = entry.partition(":")
     token, scoped, scopes = rest.partition(":")
     name, token = name.strip(), token.strip()
-    if not name or len(token) < MIN_LENGTH:
+    if not name or (len(token) < MIN_LENGTH and token != CERTIFICATE):
         raise ValueError(
             "must be name:token or name:token:scope+scope, comma-separated,"
             f" each token of {MIN_LENGTH} characters or more"
         )
-    return Token(name, _digest(token), _parse_scopes(name, scopes if scoped else EVERYTHING))
+    found = Token(name, _digest(token), _parse_scopes(name, scopes if scoped else EVERYTHING))
+    if not found.digest and found.scopes & ASSERTING:
+        raise ValueError(f"{name!r} needs a token to act for users: their assertions are signed with it")
+    return found
 
 
 def _digest(token: str) -> bytes:
+    if token == CERTIFICATE:
+        return b""
     if not token.startswith("sha256="):
         return key_of(token)
     hashed = _HASH.fullmatch(token)

@@ -1,10 +1,12 @@
-"""What Celery does not tell of the broker: whether it was wiped, and how many messages wait in it.
+"""What Celery does not tell of the broker: whether it was wiped, how many messages wait in it, and which is next.
 
 The relay leaves a mark in the broker, which is lost together with the messages.
 """
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from amqp.exceptions import AMQPError, NotFound
@@ -15,6 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 MARK = f"{settings.PROJECT_SLUG}:relay"
+PUBLISHED = "published"  # the header of a message that says when it was taken up, by the database's clock
 DOWN = (OperationalError, RedisError, AMQPError, OSError)  # raised by clients when the broker does not answer
 
 
@@ -29,6 +32,9 @@ class Broker(Protocol):
 
     def waiting(self, queue: str) -> int:
         """How many messages of the queue no worker has taken."""
+
+    def next_published(self, queue: str) -> datetime | None:
+        """When the message that a worker takes next was published; None when none waits."""
 
     def close(self) -> None: ...
 
@@ -68,6 +74,10 @@ class OnRedis:
     def waiting(self, queue: str) -> int:
         return int(self._client.llen(queue))
 
+    def next_published(self, queue: str) -> datetime | None:
+        message = self._client.lindex(queue, -1)
+        return None if message is None else _published(lambda: json.loads(message)["headers"])
+
     def close(self) -> None:
         self._client.close()
 
@@ -101,6 +111,13 @@ class RabbitMQ:
             return int(channel.queue_declare(queue, passive=True).message_count)
         return 0
 
+    def next_published(self, queue: str) -> datetime | None:
+        with suppress(NotFound), self._channel() as channel:
+            if message := channel.basic_get(queue):
+                channel.basic_reject(message.delivery_tag, requeue=True)  # it keeps its place
+                return _published(lambda: message.headers)
+        return None
+
     def close(self) -> None:
         self._connection.release()
 
@@ -110,3 +127,11 @@ class RabbitMQ:
         self._connection.connect()
         with self._connection.channel() as channel:
             yield channel
+
+
+def _published(headers: Callable[[], Any]) -> datetime:
+    """What the relay has written into the message; long ago for one that is not the relay's."""
+    try:
+        return datetime.fromisoformat(headers()[PUBLISHED])
+    except (LookupError, TypeError, ValueError):
+        return datetime.fromtimestamp(0, UTC)

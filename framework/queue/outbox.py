@@ -12,10 +12,9 @@ from framework.queue.models import QueuedTask
 from framework.queue.table import PRIORITIES, free, moment, update_unlocked
 
 BATCH = 100
-HEAD_START = timedelta(
-    seconds=2
-)  # of the process that enqueued a task: then the relay publishes it, unless it is noted
-CLAIM = timedelta(seconds=10)  # for publishing one batch
+# Of the process that enqueued a task; then the relay publishes it, unless it is noted as published.
+HEAD_START = timedelta(seconds=2)
+CLAIM = timedelta(seconds=10)  # for publishing one batch; so messages overtake each other by no more
 LOST_AFTER = timedelta(seconds=30)  # a published task that no worker began, once the broker has no more messages
 REPUBLISH_AFTER = timedelta(minutes=10)  # while the broker has messages; doubled each time
 MAX_DOUBLINGS = 3
@@ -29,7 +28,7 @@ class Message(NamedTuple):
     headers: dict[str, Any]
     priority: int
     retries: int
-    claimed_until: datetime | None = None  # tells a relay's claim from what others do with the row meanwhile
+    taken_up: datetime  # when it was claimed, or enqueued, by the database's clock: never after it was published
 
 
 def claim_due() -> list[Message]:
@@ -48,9 +47,13 @@ def _claim(due: QuerySet[QueuedTask]) -> list[Message]:
         rows = list(due.order_by("due_at").select_for_update(skip_locked=True).annotate(now=Now())[:BATCH])
         if not rows:
             return []
-        until = rows[0].now + CLAIM
-        QueuedTask.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=until)
-    return [Message._make([*(getattr(row, name) for name in Message._fields[:-1]), until]) for row in rows]
+        now = rows[0].now
+        QueuedTask.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + CLAIM)
+    return [message(row, now) for row in rows]
+
+
+def message(row: QueuedTask, taken_up: datetime) -> Message:
+    return Message._make([*(getattr(row, name) for name in Message._fields[:-1]), taken_up])
 
 
 def mark_published(messages: Sequence[Message]) -> None:
@@ -79,13 +82,14 @@ def publish_again() -> int:
         return update_unlocked(_published(), due_at=Now(), times_published=0)
 
 
-def publish_lost(priority: int) -> int:
-    """The broker has no more messages of this priority: what was published before LOST_AFTER and has not begun is due.
+def publish_lost(priority: int, reached: datetime | None) -> int:
+    """Make due what was published, has not begun, and cannot be at the broker any more; returns how many rows.
 
-    Returns how many rows. A worker may have died with the message, or the broker may have lost it.
+    Messages of one priority are taken in the order in which they were published, so none is older than `reached`, the
+    one that is taken next. None: no message waits.
     """
-    long_ago = Now() - Value(LOST_AFTER)
-    lost = _published().filter(priority=priority, published_at__lte=long_ago, due_at__gt=Now())
+    passed = Now() - Value(LOST_AFTER) if reached is None else reached - CLAIM
+    lost = _published().filter(priority=priority, published_at__lte=passed, due_at__gt=Now())
     if not lost.exists():  # spares SQLite a write lock each time
         return 0
     with transaction.atomic():
@@ -94,7 +98,7 @@ def publish_lost(priority: int) -> int:
 
 def _claimed(messages: Sequence[Message]) -> QuerySet[QueuedTask]:
     """Those of one claim that nobody has touched since: a task may have run, or failed, before the relay says so."""
-    untouched = Q(due_at=messages[0].claimed_until) if messages else Q(pk__in=[])
+    untouched = Q(due_at=messages[0].taken_up + CLAIM) if messages else Q(pk__in=[])
     return QueuedTask.objects.filter(untouched, task_id__in=[message.task_id for message in messages])
 
 

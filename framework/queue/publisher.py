@@ -18,6 +18,7 @@ from celery import Celery, current_app
 from django.db import Error, connection, transaction
 
 from framework.queue import broker, outbox
+from framework.queue.models import QueuedTask
 
 log = structlog.get_logger("publisher")
 
@@ -104,9 +105,9 @@ def takes_tasks() -> bool:
     return _publisher.takes_tasks()
 
 
-def publish_on_commit(message: outbox.Message) -> None:
-    """Publish it after the caller's transaction, whose row of it is due HEAD_START later."""
-    transaction.on_commit(partial(_publisher.put, message), robust=True)
+def publish_on_commit(row: QueuedTask) -> None:
+    """Publish it after the caller's transaction. Its row is due HEAD_START later."""
+    transaction.on_commit(partial(_publisher.put, outbox.message(row, row.queued_at)), robust=True)
 
 
 def send(app: Celery, message: outbox.Message) -> None:
@@ -116,7 +117,7 @@ def send(app: Celery, message: outbox.Message) -> None:
         message.args,
         message.kwargs,
         task_id=message.task_id,
-        headers=message.headers,
+        headers=message.headers | {broker.PUBLISHED: message.taken_up.isoformat()},
         retries=message.retries,
         queue=broker.queue_name(app.conf.task_default_queue, message.priority),
         ignore_result=True,

@@ -18,7 +18,7 @@ log = structlog.get_logger("relay")
 
 IDLE = 0.1  # seconds between two looks at an empty queue
 CHECK = 1.0  # seconds between two checks of whether the broker was wiped
-CHECK_LOST = 10.0  # seconds between two checks of whether the broker has no more messages
+CHECK_LOST = 10.0  # seconds between two checks of whether the broker has lost messages
 REPORT = 30.0  # seconds between two log lines about the queue
 DOWN = 1.0  # seconds until the next try while the broker or the database is down
 PASS = 30.0  # seconds one round may take; a query that waits for longer is given up
@@ -90,9 +90,10 @@ def check_broker(marked: broker.Broker) -> None:
 
 
 def check_lost(asked: broker.Broker, default_queue: str) -> None:
-    """Publish again what no worker began, of each priority of which the broker has no more messages."""
+    """Publish again what no worker began although its turn is over: its message was lost."""
     for priority in table.PRIORITIES:
-        if not asked.waiting(broker.queue_name(default_queue, priority)) and (lost := outbox.publish_lost(priority)):
+        reached = asked.next_published(broker.queue_name(default_queue, priority))
+        if lost := outbox.publish_lost(priority, reached):
             log.warning("messages were lost, or taken by workers that died", published_again=lost)
 
 

@@ -37,15 +37,14 @@ def enqueue(
     due: datetime | timedelta = timedelta(),
     expires: datetime | timedelta | None = None,
     priority: int = NORMAL,
-) -> None:
+) -> QueuedTask:
     """Put a task into the queue as part of the caller's transaction. Arguments are ids and plain JSON values."""
-    QueuedTask.objects.create(
+    return QueuedTask.objects.create(
         task_id=task_id,
         task=task,
         args=list(args),
         kwargs=dict(kwargs),
         headers=dict(headers),
-        queued_at=Now(),
         due_at=moment(due),
         expires_at=None if expires is None else moment(expires),
         priority=priority,

@@ -93,20 +93,21 @@ class Task(celery.Task):  # type: ignore[type-arg]
             return self.AsyncResult(task_id)
         _refuse(self.name, options, TAKES)
         args, kwargs = json.loads(text)
-        message = outbox.Message(
-            task_id, self.name, args, kwargs, self._headers(headers), self._priority(priority), retries
+        priority = self._priority(priority)
+        soon = not due and priority == table.NORMAL and publisher.takes_tasks()
+        row = table.enqueue(
+            task_id,
+            self.name,
+            args,
+            kwargs,
+            self._headers(headers),
+            outbox.HEAD_START if soon else due,
+            timedelta(seconds=expires) if isinstance(expires, int | float) else expires,
+            priority,
         )
-        expiry = timedelta(seconds=expires) if isinstance(expires, int | float) else expires
-        self._enqueue(message, due, expiry)
-        return self.AsyncResult(task_id)
-
-    def _enqueue(
-        self, message: outbox.Message, due: datetime | timedelta, expires: datetime | timedelta | None
-    ) -> None:
-        soon = not due and message.priority == table.NORMAL and publisher.takes_tasks()
-        table.enqueue(*message[:5], outbox.HEAD_START if soon else due, expires, message.priority)
         if soon:
-            publisher.publish_on_commit(message)
+            publisher.publish_on_commit(row)
+        return self.AsyncResult(task_id)
 
     def retry(self, *args: Any, **options: Any) -> Any:
         """As Celery's, `args` and `kwargs` included; raises TypeError for options that the queue does not take."""

@@ -10,7 +10,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 
-from framework.management import devserver
+from framework.management import devserver, ports
 from framework.management.commands import dev, valkey
 
 
@@ -30,7 +30,16 @@ def test_a_busy_port_is_refused_with_the_port_and_the_variable(settings, busy, v
         dev.check_ports()
 
     assert str(refused.value).startswith(f"Port {busy} cannot be used (")
-    assert str(refused.value).endswith(f"stop what uses it, or set {variable} to another.")
+    assert str(refused.value).endswith(f". Or set {variable} to another.")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who listens")
+def test_who_holds_a_port_is_named(settings, busy):
+    settings.PORT, settings.GRPC_PORT, settings.EMBEDDED_VALKEY = busy, 0, False
+    with pytest.raises(CommandError, match=rf"stop process {os.getpid()}: .*python.*\. Or set PORT"):
+        dev.check_ports()
+
+    assert ports.holder(1) == ""
 
 
 def test_the_embedded_valkey_runs_only_where_no_redis_is_named(settings, monkeypatch):

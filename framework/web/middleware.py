@@ -8,6 +8,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.urls import Resolver404, resolve
 from django.views.debug import technical_500_response
 from django.views.defaults import server_error
@@ -15,7 +16,9 @@ from django.views.defaults import server_error
 from framework import context
 from framework.actor import NOBODY, Actor
 from framework.data import outage, replica
+from framework.errors import Unavailable
 from framework.observe import health
+from framework.web.urls import refusal
 
 Handler = Callable[[HttpRequest], HttpResponse]
 Address = IPv4Address | IPv6Address
@@ -70,12 +73,12 @@ def failures(get_response: Handler) -> Handler:
 
     def respond(request: HttpRequest) -> HttpResponse:
         if context.age() > settings.GRAPHQL_TIMEOUT:  # nobody waits for it any more, and others do
-            return _unavailable(request)
+            return _unavailable(request, Unavailable("The service is unavailable now. Try again later."))
         try:
             return get_response(request)
         except Exception as error:
-            if outage.unavailable(error):
-                return _unavailable(request)
+            if refused := outage.unavailable(error):
+                return _unavailable(request, refused)
             log.exception("unexpected error")
             if settings.DEBUG:
                 return technical_500_response(request, type(error), error, error.__traceback__)
@@ -84,10 +87,15 @@ def failures(get_response: Handler) -> Handler:
     return respond
 
 
-def _unavailable(request: HttpRequest) -> HttpResponse:
-    """503 as the view says it, if it has a method `unavailable`."""
+def _unavailable(request: HttpRequest, refused: Unavailable) -> HttpResponse:
+    """503 as the view says it, if it has a method `unavailable`; as a page for browsers, as JSON for programs."""
     answer = getattr(_view(request), "unavailable", None)
-    response: HttpResponse = answer() if answer else HttpResponse("The service is unavailable now.", status=503)
+    if answer:
+        response: HttpResponse = answer()
+    elif request.get_preferred_type(["application/json", "text/html"]) == "text/html":
+        response = HttpResponse(render_to_string("unavailable.html", {"message": refused.message}), status=503)
+    else:
+        response = refusal(refused)
     response["Retry-After"] = str(outage.RETRY_AFTER)
     return response
 

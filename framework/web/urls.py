@@ -5,23 +5,23 @@
 
     urlpatterns = [path("export", export), path("", marked(anyone, include("package.urls")))]
 
-A refusal (DomainError) is answered as JSON with the status that fits; a database that is away is 503.
+A refusal (DomainError) is answered as JSON with the status that fits; framework.web.middleware answers for stores that
+are away.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import URLPattern, URLResolver, include, path
 
 from framework import context, discovery
 from framework.actor import NOBODY, Rule, allow, of_user, require
-from framework.errors import DomainError, InvalidArgument, Unavailable
+from framework.data.outage import RETRY_AFTER
+from framework.errors import DomainError, InvalidArgument
 
 View = Callable[..., HttpResponse]
 STATUSES = {
@@ -36,9 +36,6 @@ STATUSES = {
     "UNAVAILABLE": 503,
     "DEADLINE_EXCEEDED": 504,
 }
-RETRY_AFTER = 5  # seconds that a client is told to wait while something is unavailable
-
-log = structlog.get_logger("http")
 
 
 def join() -> list[URLResolver]:
@@ -81,9 +78,6 @@ def _guarded(view: View, rule: Rule) -> View:
             context.set_actor(actor)
             require(actor, rule)
             return view(request, *args, **kwargs)
-        except (OperationalError, InterfaceError):
-            log.error("database error", exc_info=True)
-            return refusal(Unavailable("The database does not answer now. Try again later.", reason="DATABASE"))
         except RecursionError:
             return refusal(InvalidArgument("The request is nested too deep.", reason="MALFORMED"))
         except DomainError as error:

@@ -1,6 +1,7 @@
 """Accounts over HTTP, as the single-page app uses them."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import struct
@@ -12,7 +13,9 @@ from allauth.usersessions.models import UserSession
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
+from django.db import OperationalError, connection
 from django.utils import timezone
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from apps.accounts import models, repository, tasks
 from apps.accounts.adapter import Adapter
@@ -329,6 +332,28 @@ def test_a_session_is_noted_once_in_a_while(app, django_assert_num_queries):
     cache.clear()
     with django_assert_num_queries(2):
         page.me()
+
+
+@pytest.mark.parametrize("store", ["database", "redis"])
+def test_while_a_store_is_away_programs_are_told_in_json_and_browsers_by_a_page(app, monkeypatch, store):
+    UserFactory(email=EMAIL)
+    page = app()
+    page.log_in(EMAIL, PASSWORD)
+    page.client.raise_request_exception = False
+
+    def fail(*args, **kwargs):
+        raise OperationalError("10.0.0.7") if store == "database" else RedisConnectionError("10.0.0.7")
+
+    for name in ("get", "set", "add", "get_many"):
+        monkeypatch.setattr(cache._cache, name, fail if store == "redis" else lambda key, default=None: default)
+    with connection.execute_wrapper(fail) if store == "database" else contextlib.nullcontext():
+        told = page.client.get("/accounts/browser/v1/auth/session")
+        shown = page.client.get("/accounts/pages/password/change/", headers={"accept": "text/html"})
+
+    assert (told.status_code, told["Retry-After"], told.json()["code"]) == (503, "5", "UNAVAILABLE")
+    assert (shown.status_code, shown["Retry-After"]) == (503, "5")
+    assert "<p>The database does not answer now. Try again later.</p>" in shown.content.decode()
+    assert b"10.0.0.7" not in told.content + shown.content
 
 
 def test_the_pages_for_staff_are_in_the_style_of_the_admin(client):

@@ -7,9 +7,9 @@ from threading import Barrier
 import pytest
 from django.db import connections, transaction
 
-from apps.orders import models, repository, services, tasks
+from apps.orders import models, repository, rules, services, tasks
 from apps.orders.entities import Line, OrderStatus
-from framework.errors import AlreadyExists, Unavailable
+from framework.errors import AlreadyExists, ResourceExhausted, Unavailable
 from framework.queue.models import QueuedTask
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.django_db(transaction=True)]
@@ -70,6 +70,22 @@ def test_a_lock_that_others_hold_does_not_keep_a_customer_waiting(stock, custome
                 connections.close_all()
 
         assert others.submit(again).result(timeout=20).status is OrderStatus.PENDING
+
+
+def test_at_once_a_customer_can_have_no_more_on_order_than_one_by_one(stock, customer, monkeypatch):
+    monkeypatch.setattr(rules, "MAX_HELD_PIECES", 7)
+    product = stock(100)
+
+    def place(number):
+        try:
+            return services.place_order(customer, [Line(product.id, 1)], f"k{number}").status
+        except ResourceExhausted:
+            return "refused"
+
+    results = at_once([lambda n=n: place(n) for n in range(24)])
+
+    assert Counter(results) == {OrderStatus.PLACED: 7, "refused": 17}
+    assert stock.left(product) == 93
 
 
 def test_copies_of_an_order_are_one_order(stock, customer):

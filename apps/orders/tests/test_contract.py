@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from apps.orders import models, repository
+from apps.orders import models, repository, rules
 from apps.orders.entities import Line, OrderLine, OrderStatus, orders_keyset
 from apps.orders.tests.factories import OrderFactory
 from framework import context
@@ -117,6 +117,30 @@ def test_a_total_that_cannot_be_expected(orders, stock, customer, amount, curren
 
     assert (refused[1], refused[3].keys()) == ("INVALID_ARGUMENT", fields)
     assert (orders.count_orders(customer), stock.left(product)) == (0, 10)
+
+
+@pytest.mark.parametrize(("orders_allowed", "pieces_allowed"), [(2, 100), (100, 6)])
+def test_more_than_a_customer_may_have_on_order(
+    orders, stock, customer, other, monkeypatch, orders_allowed, pieces_allowed
+):
+    monkeypatch.setattr(rules, "MAX_HELD_ORDERS", orders_allowed)
+    monkeypatch.setattr(rules, "MAX_HELD_PIECES", pieces_allowed)
+    product = stock(20)
+    lines = [Line(product.id, 3)]
+    first, second = (orders.place_order(customer, lines, key) for key in ("k1", "k2"))
+
+    assert refusal(orders.place_order, customer, lines, "k3") == (
+        "ResourceExhausted",
+        "RESOURCE_EXHAUSTED",
+        "TOO_MUCH_ON_ORDER",
+        {},
+        f"You can have {orders_allowed} orders and {pieces_allowed} pieces on order within a day.",
+    )
+    assert (orders.count_orders(customer), stock.left(product)) == (2, 14)
+    assert orders.place_order(customer, lines, "k2") == second
+    assert orders.place_order(other, lines, "k1").status is OrderStatus.PLACED
+    orders.cancel_order(customer, first.id, "No.")
+    assert orders.place_order(customer, lines, "k3").status is OrderStatus.PLACED
 
 
 def test_an_order_that_makes_no_sense(orders, customer):

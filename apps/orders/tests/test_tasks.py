@@ -5,6 +5,7 @@ from apps.accounts.tests.factories import UserFactory
 from apps.orders import services, tasks
 from apps.orders.entities import Line, OrderStatus
 from apps.orders.tests.factories import OrderFactory
+from framework import mail
 from framework.actor import Actor
 from framework.errors import NotFound, Unavailable
 from framework.queue.models import QueuedTask
@@ -21,15 +22,24 @@ def test_a_customer_gets_a_mail_of_what_was_bought(stock, mailoutbox):
 
     tasks.send_confirmation(order.id)
 
-    (mail,) = mailoutbox
-    assert mail.to == ["kim@example.com"]
-    assert mail.subject == f"{settings.EMAIL_SUBJECT_PREFIX}Your order {order.id}"
-    assert mail.body == (
+    (message,) = mailoutbox
+    assert message.to == ["kim@example.com"]
+    assert message.subject == f"{settings.EMAIL_SUBJECT_PREFIX}Your order {order.id}"
+    assert message.body == (
         "    3 x Oak Chair  19.90 EUR\n"
         "    2 x Oak Table  100.05 EUR\n"
         "\n"
         "Total: 259.80 EUR\n"
     )  # fmt: skip
+
+
+def test_an_address_gets_some_confirmations_an_hour_and_no_more(mailoutbox, monkeypatch):
+    monkeypatch.setattr(mail, "AN_HOUR", 2)
+    order = OrderFactory(customer_id=UserFactory().id)
+    for _ in range(4):
+        tasks.send_confirmation(order.id)
+
+    assert len(mailoutbox) == 2
 
 
 @pytest.mark.parametrize("status", [status for status in OrderStatus if status is not OrderStatus.PLACED])

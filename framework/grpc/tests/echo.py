@@ -99,9 +99,9 @@ class Stub:
             )
 
 
-def chain(*, deadline=30.0, mutual_tls=False):
+def chain(*, deadline=30.0):
     tokens = parse_tokens(f"shop:{TOKEN}:*+assert.staff+assert.unchecked,shop:{OLD_TOKEN}")
-    return Chain(Authenticator(tokens, mutual_tls=mutual_tls), deadline)
+    return Chain(Authenticator(tokens), deadline)
 
 
 def bearer(token=TOKEN):

@@ -224,6 +224,7 @@ def test_scopes_are_read_from_the_third_part():
         ("shop:0123456789abcdef:catalog.write", "scope 1 is not one of"),
         ("shop:0123456789abcdef:assert.everything", "scope 1 is not one of"),
         ("shop:0123456789abcdef:a:b", "scope 1 is not one of"),
+        ("shop:certificate:echo+assert", "needs a token to act for users"),
         ("shop:0123456789abcdef:assert", r"let it act for users but call nothing: add \* or a domain"),
     ],
 )

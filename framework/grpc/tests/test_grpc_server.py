@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import socket
@@ -282,13 +283,61 @@ def test_tls_protects_calls(tls_server, pem):
         assert echo.Stub(channel).Write(echo.Text(text="a"), metadata=echo.bearer()).text == "a"
 
 
-def test_with_mutual_tls_the_certificate_names_the_service(tls_server, pem, monkeypatch):
+@pytest.fixture
+def certified(tls_server, pem, settings, monkeypatch):
+    """A stub that shows the certificate of `shop` and no token to a server with these GRPC_TOKENS."""
     monkeypatch.setattr(echo.EchoService, "act", staticmethod(who))
-    credentials = grpc.ssl_channel_credentials(
-        *((pem / name).read_bytes() for name in ("ca.pem", "shop.key", "shop.pem"))
-    )
-    with grpc.secure_channel(tls_server(GRPC_TLS_CLIENT_CA=pem / "ca.pem"), credentials) as channel:
-        assert echo.Stub(channel).Write(echo.Text()).text == "service:shop"
+    files = [(pem / name).read_bytes() for name in ("ca.pem", "shop.key", "shop.pem")]
+    with contextlib.ExitStack() as stack:
+
+        def connect(tokens):
+            settings.GRPC_TOKENS = tokens
+            address = tls_server(GRPC_TLS_CLIENT_CA=pem / "ca.pem")
+            return echo.Stub(stack.enter_context(grpc.secure_channel(address, grpc.ssl_channel_credentials(*files))))
+
+        yield connect
+
+
+def test_a_certificate_may_call_what_its_scopes_name(certified):
+    stub = certified("shop:certificate:echo.read")
+
+    assert stub.Read(echo.Text()).text == "service:shop"
+    with pytest.raises(grpc.RpcError, match="may not call"):
+        stub.Write(echo.Text())
+
+
+@pytest.mark.parametrize("tokens", [f"shop:{echo.TOKEN}", "other:certificate"])
+def test_a_certificate_that_is_not_listed_names_nobody(certified, tokens):
+    stub = certified(tokens)
+
+    assert stub.Read(echo.Text()).text == "nobody"
+    with pytest.raises(grpc.RpcError) as failed:
+        stub.Write(echo.Text())
+    assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+@pytest.mark.parametrize(
+    ("entry", "complaint"),
+    [
+        (f"shop:{echo.TOKEN}:ecko", "gives 'shop' a scope that names nothing here.* there are: .*, echo, echo.read,"),
+        (f"shop:{echo.TOKEN}:echo+ecko.read", "names nothing"),
+        (f"shop:{echo.TOKEN}:echo.v2.EchoService", "names nothing"),
+        (f"shop:{echo.TOKEN}:echo.v1.EchoService/Reed", "names nothing"),
+        ("shop:certificate:echo", "set GRPC_TLS_CLIENT_CA, or give it a token"),
+    ],
+)
+def test_a_scope_that_would_not_be_enforced_refuses_to_start(settings, entry, complaint):
+    settings.GRPC_TOKENS = f"other:{echo.OLD_TOKEN},{entry}"
+
+    with pytest.raises(ImproperlyConfigured, match=complaint):
+        grpc_server.Server("127.0.0.1:0")
+
+
+def test_a_scope_may_name_a_domain_that_runs_elsewhere(settings, ready):
+    settings.REMOTE_DOMAINS = {"catalog": "grpc://127.0.0.1:1"}
+    settings.GRPC_TOKENS = f"shop:{echo.TOKEN}:catalog.read+catalog.v1.CatalogService+echo.v1.EchoService/Read+assert"
+
+    grpc_server.Server("127.0.0.1:0").stop()
 
 
 def test_with_mutual_tls_a_client_without_certificate_does_not_get_in(tls_server, pem):

@@ -17,7 +17,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import get_resolver
 
 from framework import discovery
-from framework.management import devserver
+from framework.management import devserver, ports
 from framework.management.commands import grpcrunserver, relay, valkey
 from framework.observe import health
 
@@ -50,17 +50,18 @@ def prepare(*, first: bool) -> Mapping[str, Callable[[], object]]:
 
 def check_ports() -> None:
     """Raise CommandError for a port that is taken, naming the port and the variable that moves it."""
-    ports = {"PORT": settings.PORT, "GRPC_PORT": settings.GRPC_PORT}
+    wanted = {"PORT": settings.PORT, "GRPC_PORT": settings.GRPC_PORT}
     if settings.EMBEDDED_VALKEY:
-        ports["VALKEY_PORT"] = settings.VALKEY_PORT
-    for variable, port in ports.items():
+        wanted["VALKEY_PORT"] = settings.VALKEY_PORT
+    for variable, port in wanted.items():
         with socket.socket() as test:
             test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 test.bind((settings.HOST if variable != "VALKEY_PORT" else "127.0.0.1", port))
             except OSError as error:
+                who = ports.holder(port) or "what uses it"
                 raise CommandError(
-                    f"Port {port} cannot be used ({error.strerror}): stop what uses it, or set {variable} to another."
+                    f"Port {port} cannot be used ({error.strerror}): stop {who}. Or set {variable} to another."
                 ) from None
 
 

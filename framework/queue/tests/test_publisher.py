@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from celery import current_app as app
@@ -88,6 +88,7 @@ def test_a_committed_task_is_published_and_noted_and_the_relay_leaves_it_alone(p
     assert [(message["name"], message["args"], message["task_id"]) for message in broker] == [
         ("test.published", ["a"], row.task_id)
     ]
+    assert broker[0]["headers"]["published"] == row.queued_at.isoformat()
     assert (row.times_published, row.starts) == (1, 0)
     assert row.due_at - row.published_at == outbox.REPUBLISH_AFTER
     head_start_is_over()
@@ -250,7 +251,7 @@ def test_the_thread_publishes_also_in_a_forked_process(monkeypatch, tmp_path):
     if not child:
         seen.clear()
         process.reset()  # as os.register_at_fork has it for the real one
-        process.put(outbox.Message("t1", "test.published", ["child"], {}, {}, 0, 0))
+        process.put(outbox.Message("t1", "test.published", ["child"], {}, {}, 0, 0, datetime.now(UTC)))
         os._exit(0 if seen.wait(20) else 1)
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from celery import Celery
 from django.db import connection, transaction
+from django.utils import timezone
 
 from framework.queue import broker, outbox, relay
 from framework.queue.celery_settings import _RABBITMQ as RABBITMQ
@@ -121,9 +122,11 @@ def test_how_much_waits_is_told(node, settings):
     publisher = Celery("test", broker=node.url, set_as_current=False)
     publisher.conf.update(task_default_queue="nobody-listens", broker_transport_options=RABBITMQ)
     asked = broker.connect()
-    assert asked.waiting("nobody-listens") == 0
-    publisher.send_task("a")
+    published = timezone.now()
+    assert (asked.waiting("nobody-listens"), asked.next_published("nobody-listens")) == (0, None)
+    publisher.send_task("a", headers={broker.PUBLISHED: published.isoformat()})
     publisher.send_task("b")
 
     wait_for(lambda: asked.waiting("nobody-listens") == 2)  # the last one may be on its way
+    assert [asked.next_published("nobody-listens") for _ in range(2)] == [published] * 2
     asked.close()

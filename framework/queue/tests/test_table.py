@@ -248,9 +248,20 @@ def test_what_an_empty_broker_lost_is_due_again_within_a_minute():
     put("running", due_at=far, published_at=long_ago, leased_until=timezone.now() + timedelta(seconds=20))
     put("scheduled", due_at=far)
 
-    assert outbox.publish_lost(table.NORMAL) == 1
+    assert outbox.publish_lost(table.NORMAL, None) == 1
     assert [message.task_id for message in outbox.claim_due()] == ["lost"]
     assert outbox.LOST_AFTER + timedelta(seconds=relay.CHECK_LOST) < timedelta(minutes=1)
+
+
+def test_a_message_that_was_lost_from_a_busy_broker_is_noticed_when_its_turn_is_over():
+    turn, far = timezone.now() - timedelta(minutes=5), timezone.now() + timedelta(minutes=10)
+    put("lost", times_published=1, due_at=far, published_at=turn)
+    put("next", times_published=1, due_at=far, published_at=turn + outbox.CLAIM)
+
+    assert outbox.publish_lost(table.NORMAL, turn + outbox.CLAIM - timedelta(seconds=1)) == 0
+    assert outbox.publish_lost(table.BULK, turn + outbox.CLAIM) == 0
+    assert outbox.publish_lost(table.NORMAL, turn + outbox.CLAIM) == 1
+    assert [message.task_id for message in outbox.claim_due()] == ["lost"]
 
 
 def test_an_interrupted_task_is_due_at_once_and_its_start_does_not_count():

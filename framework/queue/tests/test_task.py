@@ -1,4 +1,5 @@
 import json
+from datetime import timedelta
 
 import pytest
 from amqp.exceptions import MessageNacked
@@ -284,6 +285,34 @@ def test_a_broker_that_was_wiped_or_replaced_is_told_from_the_one_before(monkeyp
     client.set("test:relay", "the server before")
     assert not seen.is_marked()
     client.delete("test:relay")
+
+
+def test_a_message_that_a_busy_broker_lost_is_published_again():
+    asked, queue = its_broker.connect(), app.conf.task_default_queue
+    asked._client.delete(queue)
+    for name, minutes in (("lost", 3), ("taken", 3), ("waits", 2), ("waits too", 1)):
+        note.apply_async(("a",), task_id=name)
+        relay.publish_due(app)
+        then = timezone.now() - timedelta(minutes=minutes)
+        message = json.loads(asked._client.lindex(queue, 0))
+        message["headers"][its_broker.PUBLISHED] = then.isoformat()
+        asked._client.lset(queue, 0, json.dumps(message))
+        QueuedTask.objects.filter(task_id=name).update(published_at=then)
+    asked._client.rpop(queue, 2)
+    table.begin("taken", 0)
+    relay.check_lost(asked, queue)
+
+    assert [message.task_id for message in outbox.claim_due()] == ["lost"]
+    asked._client.delete(queue)
+
+
+def test_which_message_is_next_is_told_whatever_waits():
+    asked = its_broker.connect()
+    asked._client.delete("test-next")
+    assert asked.next_published("test-next") is None
+    asked._client.rpush("test-next", "no JSON")
+    assert asked.next_published("test-next").year == 1970
+    asked._client.delete("test-next")
 
 
 def test_a_worker_outlives_whatever_its_broken_connection_raises(monkeypatch):

@@ -59,12 +59,28 @@ def test_a_signed_in_request_is_unavailable_in_the_form_of_graphql(signed_in, aw
     assert {record.levelname for record in caplog.records} <= {"INFO", "WARNING"}
 
 
-def test_a_page_is_unavailable(signed_in, away):
+def test_a_browser_is_shown_a_page(signed_in, away):
     away()
-    response = signed_in.get("/admin/")
+    response = signed_in.get("/admin/", headers={"accept": "text/html,application/xml;q=0.9,*/*;q=0.8"})
 
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert b"Traceback" not in response.content
+    assert "<p>The database does not answer now. Try again later.</p>" in response.content.decode()
+    assert b"10.0.0.7" not in response.content
+
+
+@pytest.mark.parametrize("accept", [{}, {"accept": "*/*"}, {"accept": "application/json"}])
+def test_a_program_is_told_so_in_json(signed_in, away, accept):
+    away()
+    response = signed_in.get("/admin/", headers=accept)
+
+    assert (response.status_code, response["Retry-After"]) == (503, "5")
+    assert response.json() == {
+        "code": "UNAVAILABLE",
+        "reason": "DATABASE",
+        "message": "The database does not answer now. Try again later.",
+        "fields": {},
+        "requestId": response["X-Request-ID"],
+    }
 
 
 def count_users(*_) -> int:
@@ -96,7 +112,7 @@ def test_a_request_that_waited_beyond_its_time_is_refused_unread(client, setting
         response = client.post(path, b"not read", content_type="application/json")
 
     assert (response.status_code, response["Retry-After"]) == (503, "5")
-    assert (b"UNAVAILABLE" in response.content) is (path == "/graphql")
+    assert b"UNAVAILABLE" in response.content
 
 
 def test_an_error_that_is_ours_is_no_outage(signed_in, away, settings, caplog):

@@ -79,7 +79,8 @@ class OrderServiceServicer:
 
     def PlaceOrder(self, request, context):
         """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
-        The answer is PENDING when the catalog did not answer in time.
+        The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
+        customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,7 +39,8 @@ class OrderServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OrderServiceAsyncStub: ...
     PlaceOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]
     """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
-    The answer is PENDING when the catalog did not answer in time.
+    The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
+    customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
@@ -62,7 +63,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     PlaceOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.PlaceOrderRequest, _orders_pb2.PlaceOrderResponse]  # type: ignore[assignment]
     """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
-    The answer is PENDING when the catalog did not answer in time.
+    The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
+    customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]  # type: ignore[assignment]
@@ -88,7 +90,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.PlaceOrderResponse, _abc.Awaitable[_orders_pb2.PlaceOrderResponse]]:
         """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
-        The answer is PENDING when the catalog did not answer in time.
+        The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
+        customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
         """
 
     @_abc_1.abstractmethod
