@@ -18,7 +18,7 @@ from functools import cached_property, partial
 from inspect import signature
 from typing import Any, NamedTuple
 
-from django.db import OperationalError, connection, connections, models, router
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.db.models.sql import DeleteQuery, UpdateQuery
@@ -143,7 +143,7 @@ class CompiledWrite:
     def run(self, *values: Any) -> int:
         """How many rows were written."""
         sql, params = self._compiled
-        with connection.cursor() as cursor:
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
             cursor.execute(sql, _filled(params, values))
             return int(cursor.rowcount)
 
@@ -153,7 +153,7 @@ class CompiledWrite:
         write: Any = rows.chain(UpdateQuery if self._values else DeleteQuery)
         if self._values:
             write.add_update_values(self._values())
-        compiled: tuple[str, Sequence[Any]] = write.get_compiler(connection=connection).as_sql()
+        compiled: tuple[str, Sequence[Any]] = write.get_compiler(DEFAULT_DB_ALIAS).as_sql()
         return compiled
 
 
