@@ -3,6 +3,7 @@
 from typing import Any
 
 from allauth.mfa.utils import is_mfa_enabled
+from allauth.usersessions.admin import UserSession, UserSessionAdmin
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -17,6 +18,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 
 from apps.accounts import models, repository
+from framework.admin.base import BoundedPaginator
 
 
 class LowerCaseEmail:
@@ -111,11 +113,25 @@ class GroupAdmin(OwnRightsOnly, DjangoGroupAdmin):
     rights = "permissions"
 
 
+admin.site.unregister(UserSession)
+
+
+@admin.register(UserSession)
+class SessionAdmin(UserSessionAdmin):
+    """The account engine's own list searches by a user name, which our users have not."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+    list_select_related = ("user",)
+    search_fields = ("user__email__exact",)
+
+
 @admin.register(models.User)
 class UserAdmin(OwnRightsOnly, DjangoUserAdmin):
     rights = "user_permissions"
     form = ChangeForm
     add_form = CreationForm
+    paginator = BoundedPaginator
     show_full_result_count = False
     list_display = ("email", "is_staff", "is_active", "date_joined")
     list_filter = ("is_staff", "is_active", "groups")
