@@ -30,9 +30,9 @@ class ProductAdmin(ServiceAdmin):
     form = ProductForm
     list_display = ("sku", "name", "price", "currency", "stock", "is_active", "updated_at")
     list_display_links = ("sku", "name")
-    list_filter = ("is_active",)
+    list_filter = ("is_active", "currency")
     search_fields = ("sku", "name")
-    ordering = ("sku",)
+    ordering = ("name", "id")
     fields = ("sku", "name", "description", ("price", "currency"), "stock", "is_active", "version")
     actions = ("archive",)
 

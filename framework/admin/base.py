@@ -1,12 +1,12 @@
 """The admin's way to change things: through a domain's services, so that its rules hold here too."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.functional import cached_property
 
@@ -37,7 +37,7 @@ class BoundedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return keysets.count(self.object_list)
+        return keysets.count(cast("QuerySet[Any]", self.object_list))
 
 
 class ServiceAdmin(admin.ModelAdmin):
