@@ -112,6 +112,33 @@ def postgres(url: str) -> dict[str, Any]:
     return found | {"DISABLE_SERVER_SIDE_CURSORS": True}
 
 
+def sqlite(path: Path, test: Path) -> dict[str, Any]:
+    """Django's settings of an SQLite database, for several processes of one machine."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "CONN_MAX_AGE": None,
+        # Several processes write to one file: IMMEDIATE makes them queue at BEGIN, where waiting works,
+        # and the queue is unfair, so the wait has to be long.
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+        "TEST": {"NAME": test},  # a file, as server threads need the same one
+    }
+
+
+def redis_cache(url: str, prefix: str, timeout: float) -> dict[str, Any]:
+    """Django's settings of a cache in Redis."""
+    return {
+        "BACKEND": "framework.data.cache.RedisCache",
+        "LOCATION": url,
+        "KEY_PREFIX": prefix,
+        "OPTIONS": {"socket_timeout": timeout, "socket_connect_timeout": timeout},
+    }
+
+
 def email_settings(url: str) -> dict[str, Any]:
     """Django's EMAIL_* settings from `smtp://user:password@host:port` (`smtps` for TLS from the start).
 

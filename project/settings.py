@@ -8,6 +8,8 @@ from django.utils.text import slugify
 
 from framework import discovery, env
 from framework.observe import logs
+from framework.settings import *  # noqa: F403 - the same in every product
+from framework.settings import MIDDLEWARE, REDIS_TIMEOUT
 from project.env import BASE_DIR, Env
 
 dotenv.load_dotenv(BASE_DIR / ".env")
@@ -60,39 +62,7 @@ CSRF_TRUSTED_ORIGINS = list(ENV.csrf_trusted_origins)
 TRUSTED_PROXIES = ENV.trusted_proxies
 CORS_ALLOWED_ORIGINS = list(ENV.cors_allowed_origins)
 CORS_URLS_REGEX = "^/(graphql/?$|accounts/)"
-CORS_ALLOW_CREDENTIALS = True
-CORS_ALLOW_METHODS = ["DELETE", "GET", "PATCH", "POST", "PUT"]
-CORS_ALLOW_HEADERS = ["accept", "content-type", "traceparent", "tracestate", "x-csrftoken", "x-request-id"]
-CORS_EXPOSE_HEADERS = ["Retry-After", "X-Request-ID"]
-MIDDLEWARE = [
-    "framework.web.middleware.unit_of_work",
-    "corsheaders.middleware.CorsMiddleware",  # answers a preflight before HTTPS and sessions are looked at
-    "framework.web.middleware.failures",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "framework.web.csrf.CsrfMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "allauth.account.middleware.AccountMiddleware",
-]
-DEBUG_PROPAGATE_EXCEPTIONS = True  # to framework.web.middleware.failures, also without DEBUG
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
-]
-STATIC_URL = "/static/"
+MIDDLEWARE = [*MIDDLEWARE, "allauth.account.middleware.AccountMiddleware"]
 STATIC_ROOT = BASE_DIR / "static"
 WHITENOISE_USE_FINDERS = DEBUG
 STORAGES = {
@@ -103,9 +73,6 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-LANGUAGE_CODE = "en-us"
-TIME_ZONE = "UTC"
-USE_TZ = True
 
 SECURE = ENV.secure_cookies and not DEBUG
 SECURE_SSL_REDIRECT = SECURE
@@ -124,7 +91,6 @@ CSRF_COOKIE_NAME = f"{PROJECT_SLUG}-csrftoken"
 
 # Stores
 
-DEFAULT_AUTO_FIELD = "framework.ids.IdField"
 DATABASE_URL = ENV.database_url.get_secret_value()
 DATABASE_REPLICA_URL = ENV.database_replica_url.get_secret_value()
 env.make_data_dir(DATA_DIR)
@@ -136,34 +102,12 @@ if DATABASE_URL:
         DATABASES["replica"]["TEST"] = {"MIRROR": "default"}
         DATABASE_ROUTERS = ["framework.data.replica.Router"]
 else:
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "db.sqlite3",
-            "CONN_MAX_AGE": None,
-            # Several processes write to one file: IMMEDIATE makes them queue at BEGIN, where waiting works,
-            # and the queue is unfair, so the wait has to be long.
-            "OPTIONS": {
-                "timeout": 20,
-                "transaction_mode": "IMMEDIATE",
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            },
-            "TEST": {"NAME": DATA_DIR / "test.sqlite3"},  # a file, as server threads need the same one
-        }
-    }
+    DATABASES = {"default": env.sqlite(DATA_DIR / "db.sqlite3", DATA_DIR / "test.sqlite3")}
 
 EMBEDDED_VALKEY = not ENV.redis_url.get_secret_value()
 VALKEY_PORT = ENV.valkey_port
 REDIS_URL = ENV.redis_url.get_secret_value() or f"redis://127.0.0.1:{VALKEY_PORT}/0"
-REDIS_TIMEOUT = 2  # seconds: a dead server must not hold a request
-CACHES = {
-    "default": {
-        "BACKEND": "framework.data.cache.RedisCache",
-        "LOCATION": REDIS_URL,
-        "KEY_PREFIX": PROJECT_SLUG,
-        "OPTIONS": {"socket_timeout": REDIS_TIMEOUT, "socket_connect_timeout": REDIS_TIMEOUT},
-    }
-}
+CACHES = {"default": env.redis_cache(REDIS_URL, PROJECT_SLUG, REDIS_TIMEOUT)}
 
 # Users
 
@@ -227,12 +171,10 @@ else:
 # Background work: see framework/queue/celery_settings.py for what Celery itself is told
 
 CELERY_BROKER_URL = ENV.broker_url.get_secret_value() or REDIS_URL
-CELERY_TIMEZONE = TIME_ZONE
 WORKER_PROCESSES = ENV.worker_processes
 
 # gRPC
 
-GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "framework.grpc.service.register"}
 GRPC_TOKENS = ENV.grpc_tokens.get_secret_value()
 GRPC_THREADS = ENV.grpc_threads
 GRPC_STREAMS = ENV.grpc_streams
@@ -259,7 +201,6 @@ GRAPHIQL = DEBUG if ENV.graphiql is None else ENV.graphiql
 
 # Logs, metrics, traces, error reports
 
-LOGGING_CONFIG = None
 RELEASE = ENV.release
 ALIVE_FILE = ENV.alive_file
 METRICS_PORT = ENV.metrics_port

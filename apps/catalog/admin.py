@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from apps.catalog import models, services
-from apps.catalog.entities import ProductChanges, ProductDraft
 from framework.actor import of_user
 from framework.admin.base import ServiceAdmin, VersionedForm
 from framework.errors import DomainError
@@ -27,23 +26,15 @@ class ProductForm(VersionedForm):
 
 @admin.register(models.Product)
 class ProductAdmin(ServiceAdmin):
+    create = staticmethod(services.create_product)
+    update = staticmethod(services.update_product)
     form = ProductForm
     list_display = ("sku", "name", "price", "currency", "stock", "is_active", "updated_at")
     list_display_links = ("sku", "name")
     list_filter = ("is_active", "currency")
     search_fields = ("sku", "name")
     ordering = ("name", "id")
-    fields = ("sku", "name", "description", ("price", "currency"), "stock", "is_active", "version")
     actions = ("archive",)
-
-    def save_model(self, request: HttpRequest, obj: models.Product, form: Any, change: bool) -> None:
-        values = {name: form.cleaned_data[name] for name in form.changed_data if name != "version"}
-        actor = of_user(request.user)
-        if change:
-            services.update_product(actor, obj.pk, form.cleaned_data["version"], ProductChanges(**values))
-        else:
-            draft = ProductDraft(**{name: form.cleaned_data[name] for name in ProductDraft._fields})
-            obj.pk = services.create_product(actor, draft).id
 
     @admin.action(description="Archive selected products", permissions=["change"])
     def archive(self, request: HttpRequest, rows: QuerySet[models.Product]) -> None:

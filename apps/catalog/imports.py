@@ -6,12 +6,13 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
-from typing import Any, BinaryIO, NamedTuple, NoReturn, Protocol, TextIO
+from typing import Any, BinaryIO, NamedTuple, NoReturn, Protocol, TextIO, get_type_hints
 
 from apps.catalog import repository
 from apps.catalog.entities import ProductDraft
 
 MAX_LINE = 1 << 20  # bytes
+NOT_IMPORTED = {"is_active": "a product is archived one by one, with its version"}
 REQUIRED = ("sku", "name", "price")
 REASON = "reason"  # stands in a file of refused rows and is ignored here, so that it can be mended and read again
 
@@ -238,11 +239,7 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
+_BY_TYPE: Mapping[Any, Callable[[Any], Any]] = {str: _text, Decimal: _price, int: _stock}
 _PARSERS: Mapping[str, Callable[[Any], Any]] = {
-    "sku": _text,
-    "name": _text,
-    "price": _price,
-    "description": _text,
-    "currency": _text,
-    "stock": _stock,
+    name: _BY_TYPE[kind] for name, kind in get_type_hints(ProductDraft).items() if name not in NOT_IMPORTED
 }

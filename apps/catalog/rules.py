@@ -9,6 +9,15 @@ from framework.errors import Aborted, AlreadyExists, FailedPrecondition, Invalid
 
 ADD = permission("catalog.add_product")
 CHANGE = permission("catalog.change_product")
+REASONS = {  # for which each function refuses, beside bad values and missing rights
+    "get_product": ("PRODUCT_NOT_FOUND",),
+    "create_product": ("SKU_TAKEN",),
+    "update_product": ("PRODUCT_NOT_FOUND", "STALE_VERSION", "SKU_TAKEN"),
+    "archive_product": ("PRODUCT_NOT_FOUND", "STALE_VERSION"),
+    "reserve": ("OUT_OF_STOCK", "RESERVATION_GONE", "KEY_REUSED", "KEY_FORGOTTEN"),
+    "commit": ("RESERVATION_NOT_FOUND", "RESERVATION_GONE"),
+    "release": ("KEY_FORGOTTEN",),
+}
 MAX_LINES = 100  # of one reservation
 MAX_QUANTITY = 10_000  # of one line
 MAX_HELD = 86_400  # seconds

@@ -12,6 +12,11 @@ from framework.errors import AlreadyExists, FailedPrecondition, InvalidArgument,
 
 VIEW = permission("orders.view_order", "orders.change_order")  # of anybody's order, as in the admin
 CHANGE = permission("orders.change_order")
+REASONS = {  # for which each function refuses, beside bad values and missing rights
+    "place_order": ("KEY_REUSED", "KEY_FORGOTTEN", "TOO_MUCH_ON_ORDER"),
+    "cancel_order": ("ORDER_NOT_FOUND", "ORDER_NOT_CANCELLABLE"),
+    "get_order": ("ORDER_NOT_FOUND",),
+}
 MAX_LINES = 100  # of one order
 MAX_QUANTITY = 10_000  # of one line
 MAX_TOTAL = Decimal("999999999999.99")

@@ -1,6 +1,7 @@
 """The admin's way to change things: through a domain's services, so that its rules hold here too."""
 
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,6 +11,8 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.functional import cached_property
 
+from framework.actor import of_user
+from framework.admin.fields import VERSION, column, refuse_mismatch, taken_by
 from framework.data import keysets
 from framework.errors import DomainError
 
@@ -41,10 +44,37 @@ class BoundedPaginator(Paginator):
 
 
 class ServiceAdmin(admin.ModelAdmin):
-    """Subclasses change rows in `save_model` by calling services; a refusal is shown, not raised."""
+    """Adds and changes rows by calling services, which get what the form has; a refusal is shown, not raised.
 
+        create = staticmethod(services.create_product)  # (actor, draft)
+        update = staticmethod(services.update_product)  # (actor, product_id, version, changes)
+
+    The form has the model's editable fields, unless `fields` names some; `excluded` has the fields of the services
+    that staff do not fill in. Where form and services differ, the process does not start.
+    """
+
+    create: ClassVar[Callable[..., Any]]
+    update: ClassVar[Callable[..., Any]]
+    excluded: ClassVar[Mapping[str, str]] = {}  # by field: the reason
+    form = VersionedForm
     paginator = BoundedPaginator
     show_full_result_count = False  # one count a page less
+
+    def get_urls(self) -> list[Any]:
+        refuse_mismatch(self, (self.create, self.update), self.excluded)
+        urls: list[Any] = super().get_urls()
+        return urls
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [*(super().get_exclude(request, obj) or ()), *self.excluded]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        actor = of_user(request.user)
+        values = _values(obj, form.changed_data if change else form.fields)
+        if change:
+            self.update(actor, obj.pk, form.cleaned_data[VERSION], taken_by(self.update)(**values))
+        else:
+            obj.pk = self.create(actor, taken_by(self.create)(**values)).id
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -56,6 +86,11 @@ class ServiceAdmin(admin.ModelAdmin):
             details = "".join(f" {name}: {problem}." for name, problem in error.fields.items())
             self.message_user(request, error.message + details, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+
+
+def _values(row: Model, names: Iterable[str]) -> dict[str, Any]:
+    """What the form has put into the row, as entities name it."""
+    return {name: getattr(row, name) for name in (column(type(row), name) for name in names if name != VERSION)}
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

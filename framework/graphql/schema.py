@@ -1,5 +1,6 @@
 """The root schema: every domain's Query and Mutation, joined, with the rule of each field in front of its resolver."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from functools import wraps
 from types import ModuleType
@@ -7,10 +8,12 @@ from typing import Any
 
 import graphene
 from django.core.exceptions import ImproperlyConfigured
+from graphene.utils.orderedtype import OrderedType
 from graphql import GraphQLField, GraphQLObjectType, GraphQLSchema, is_introspection_type, is_object_type
 
 from framework import discovery
 from framework.actor import Rule, anyone, require
+from framework.graphql import reasons
 from framework.graphql.types import Info
 
 Resolver = Callable[..., Any]
@@ -20,12 +23,27 @@ def join() -> graphene.Schema:
     """Make the schema.
 
     Raises ImproperlyConfigured when two domains declare one root field, for a root field that does not say who may
-    use it, and for a rule that would not be enforced.
+    use it or why it may be refused, for one that hides an import of its module, and for a rule that would not be
+    enforced.
     """
-    modules = list(discovery.modules("schema", remote=True))
-    schema = graphene.Schema(query=_root("Query", modules), mutation=_root("Mutation", modules))
+    modules = _modules()
+    schema = graphene.Schema(_root("Query", modules), _root("Mutation", modules), types=[reasons.enum()])
+    reasons.describe(schema.graphql_schema, modules)
     enforce_rules(schema.graphql_schema)
     return schema
+
+
+def _modules() -> list[ModuleType]:
+    try:
+        return list(discovery.modules("schema", remote=True))
+    except AttributeError as error:
+        if not isinstance(error.obj, OrderedType):
+            raise
+        line = traceback.extract_tb(error.__traceback__)[-1]
+        raise ImproperlyConfigured(
+            f"{line.filename}:{line.lineno}: here {error.name!r} is looked up in a field, which hides an import of the"
+            f" same name: rename the import, as in `from apps.bookings import public`. The line: {line.line}"
+        ) from error
 
 
 def enforce_rules(schema: GraphQLSchema) -> None:

@@ -3,7 +3,8 @@
     with via("apps.catalog", way) as catalog:      # one of WAYS: "direct" or "served"
         product = catalog.get_product(7)
 
-Each result is checked against the function's annotation, so that only declared types cross the seam.
+Each result is checked against the function's annotation, so that only declared types cross the seam, and each
+refusal against its declared reasons.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from unittest.mock import patch
 
 import grpc
 
+from framework.errors import DomainError
 from framework.grpc.auth import Authenticator
 from framework.grpc.channel import Channel
 from framework.grpc.interceptors import Chain
@@ -26,6 +28,7 @@ from framework.grpc.tokens import parse_tokens
 from framework.pages import Page
 from framework.seam import remote
 from framework.testing.grpc import serving_in_transaction
+from framework.testing.reasons import check_declared
 
 WAYS = ("direct", "served")
 CALLER = "monolith"
@@ -90,7 +93,11 @@ def _checked(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        result = function(*args, **kwargs)
+        try:
+            result = function(*args, **kwargs)
+        except DomainError as error:
+            check_declared(function, error)
+            raise
         assert conforms(result, expected), f"{function.__name__} answered {result!r}, which is no {expected}"
         if isinstance(result, Page) and result.next_token:
             assert result.next_token == result.cursor(result.items[-1]), f"{function.__name__}: the keyset is wrong"

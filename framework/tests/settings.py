@@ -11,6 +11,8 @@ from types import SimpleNamespace
 from framework import env
 from framework.graphql.limits import Limits
 from framework.observe import logs
+from framework.settings import *  # noqa: F403 - as a product's settings begin
+from framework.settings import REDIS_TIMEOUT
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 DATA_DIR = Path(os.environ["DATA_DIR"])
@@ -54,68 +56,21 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 TRUSTED_PROXIES: tuple[str, ...] = ()
 CORS_ALLOWED_ORIGINS: list[str] = []
 CORS_URLS_REGEX = "^/graphql/?$"
-CORS_ALLOW_CREDENTIALS = True
-MIDDLEWARE = [
-    "framework.web.middleware.unit_of_work",
-    "corsheaders.middleware.CorsMiddleware",
-    "framework.web.middleware.failures",
-    "django.middleware.security.SecurityMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "framework.web.csrf.CsrfMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-]
-DEBUG_PROPAGATE_EXCEPTIONS = True
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
-]
-STATIC_URL = "/static/"
-USE_TZ = True
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "session", "csrftoken"
 AUTH_USER_MODEL = "library.User"
 
-DEFAULT_AUTO_FIELD = "framework.ids.IdField"
 if os.environ.get("DATABASE_URL"):
     DATABASES = {"default": env.postgres(os.environ["DATABASE_URL"])}
 else:
-    DATABASES = {
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": DATA_DIR / "framework.sqlite3",
-            "CONN_MAX_AGE": None,
-            "OPTIONS": {
-                "timeout": 20,
-                "transaction_mode": "IMMEDIATE",
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            },
-            "TEST": {"NAME": DATA_DIR / "framework-test.sqlite3"},  # a file, as server threads need the same one
-        }
-    }
+    DATABASES = {"default": env.sqlite(DATA_DIR / "framework.sqlite3", DATA_DIR / "framework-test.sqlite3")}
 EMBEDDED_VALKEY, VALKEY_PORT = False, 6399
 REDIS_URL = os.environ["REDIS_URL"]
-REDIS_TIMEOUT = 2
-CACHES = {
-    "default": {"BACKEND": "framework.data.cache.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": PROJECT_SLUG},
-}
+CACHES = {"default": env.redis_cache(REDIS_URL, PROJECT_SLUG, REDIS_TIMEOUT)}
 EMAIL_URL = ""
 EMAIL_BACKEND = "framework.mail.NoBackend"
 CELERY_BROKER_URL = os.environ.get("BROKER_URL") or REDIS_URL
-CELERY_TIMEZONE = "UTC"
 WORKER_PROCESSES = 2
 
-GRPC_FRAMEWORK = {"ROOT_HANDLERS_HOOK": "framework.grpc.service.register"}
 GRPC_TOKENS = os.environ.get("GRPC_TOKENS", "")
 GRPC_THREADS = GRPC_STREAMS = 4
 GRPC_MAX_CALLS = 100
@@ -134,7 +89,6 @@ GRAPHQL_ALLOWED_DOCUMENTS = None
 GRAPHQL_RATE = 6000
 GRAPHQL_TIMEOUT = 10.0
 
-LOGGING_CONFIG = None
 RELEASE = os.environ.get("RELEASE", "")
 ALIVE_FILE = None
 METRICS_PORT = int(os.environ.get("METRICS_PORT", "0"))

@@ -66,7 +66,7 @@ def unit_of_work(get_response: Handler) -> Handler:
 
 
 def failures(get_response: Handler) -> Handler:
-    """Answer 503 while a store is away and when a thread came too late, 500 for what is our mistake.
+    """Answer 503 while a store is away and when a thread came too late, 400 to bad values, 500 to our mistakes.
 
     Needs DEBUG_PROPAGATE_EXCEPTIONS, without which Django turns exceptions into pages before they come here.
     """
@@ -79,6 +79,9 @@ def failures(get_response: Handler) -> Handler:
         except Exception as error:
             if refused := outage.unavailable(error):
                 return _unavailable(request, refused)
+            if outage.is_bad_value(error):  # as in the address of an admin's list
+                log.warning("the database cannot take a value", error=type(error).__name__)
+                return HttpResponse("The request has a value that the database cannot take.", status=400)
             log.exception("unexpected error")
             if settings.DEBUG:
                 return technical_500_response(request, type(error), error, error.__traceback__)

@@ -28,7 +28,11 @@ CHECKS = (
     ("python", "manage.py", "makemigrations", "--check", "--dry-run"),
     ("python", "manage.py", "protos", "--lint"),
 )
-TESTS = ("apps/billing", "project/tests/test_schema.py", "project/tests/test_seam.py")
+TESTS = (
+    "apps/billing",
+    *(f"project/tests/test_{name}.py" for name in ("fields", "schema", "seam")),
+    "tools/tests/test_reasons.py",
+)
 
 
 @pytest.fixture

@@ -67,7 +67,17 @@ def test_a_product(catalog):
     row = ProductFactory(price=Decimal("9999999999.99"), name="Öl – 5 €", is_active=False)
 
     assert catalog.get_product(row.id) == Product(
-        row.id, row.sku, "Öl – 5 €", "Made of oak.", Decimal("9999999999.99"), "EUR", 10, False, 1, CREATED, CREATED
+        row.id,
+        row.sku,
+        "Öl – 5 €",
+        "Made of oak.",
+        Decimal("9999999999.99"),
+        "EUR",
+        10,
+        False,
+        1,
+        CREATED,
+        CREATED,
     )
 
 

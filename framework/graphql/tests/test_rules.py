@@ -1,5 +1,6 @@
 """Rules of fields: `@allow` is enforced wherever it stands, or the schema does not start."""
 
+from importlib import import_module
 from types import SimpleNamespace
 
 import graphene
@@ -119,9 +120,52 @@ def test_a_rule_that_nobody_would_ask_refuses_to_start():
 
 def test_domains_without_mutations_make_a_schema_that_only_answers_queries(monkeypatch):
     domain = SimpleNamespace(__name__="apps.one.schema", Query=Query)
-    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [domain])
+    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [domain] if name == "schema" else [])
 
     schema = join().graphql_schema
 
     assert schema.mutation_type is None
     assert schema.query_type.fields.keys() == {"items", "item"}
+
+
+def test_a_mutation_that_does_not_declare_its_reasons_refuses_to_start_and_another_names_them(monkeypatch):
+    class Add(graphene.Mutation):
+        """Adds one."""
+
+        ok = graphene.Boolean()
+
+        mutate = allow(anyone)(lambda *_: None)
+
+    class Mutation(graphene.ObjectType):
+        add_item = Add.Field()
+
+    rules = SimpleNamespace(__name__="apps.one.rules", REASONS={})
+    schema = SimpleNamespace(__name__="apps.one.schema", Query=Query, Mutation=Mutation)
+    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [schema if name == "schema" else rules])
+    with pytest.raises(ImproperlyConfigured, match=r'put "add_item": \(.*\) into REASONS of apps\.one\.rules'):
+        join()
+
+    rules.REASONS = {"add_item": ("ITEM_TAKEN",)}
+    joined = join().graphql_schema
+    assert joined.mutation_type.fields["addItem"].description == "Adds one.\nReasons: ITEM_TAKEN."
+    assert joined.type_map["ErrorReason"].values["ITEM_TAKEN"].description == "addItem"
+
+
+def test_a_root_field_that_hides_an_import_refuses_to_start_with_the_line(tmp_path, monkeypatch):
+    (tmp_path / "hiding.py").write_text(
+        "import graphene\nfrom framework.tests.library import public as books\n\n\n"
+        "class Query(graphene.ObjectType):\n    books = graphene.String()\n\n"
+        "    def resolve_books(root, info) -> books.Book: ...\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [import_module("hiding")])
+
+    with pytest.raises(ImproperlyConfigured, match=r"hiding\.py:8: here 'Book' is looked up in a field, which hides"):
+        join()
+
+
+def test_any_other_attribute_that_is_missing_is_the_modules_own_error(monkeypatch):
+    monkeypatch.setattr(discovery, "modules", lambda name, *, remote: [discovery.nothing])
+
+    with pytest.raises(AttributeError, match="nothing"):
+        join()

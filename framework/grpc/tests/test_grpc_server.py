@@ -28,6 +28,7 @@ from framework.testing.servers import free_port
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+STARTS_WITHIN = 90  # seconds, on a busy machine
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +67,7 @@ def health(channel, service="", timeout=5):
     return stub.Check(request, timeout=timeout, wait_for_ready=True).status
 
 
-def wait_until(condition, seconds=10):
+def wait_until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end
@@ -415,10 +416,10 @@ def run(migrated):
 
 def test_the_command_serves_until_it_is_told_to_stop(run):
     process, channel = run()
-    wait_until(lambda: health(channel, timeout=20) == SERVING)
+    wait_until(lambda: health(channel, timeout=STARTS_WITHIN) == SERVING)
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(10) == 0
+    assert process.wait(STARTS_WITHIN) == 0
 
 
 SIGNALLED = """
@@ -473,14 +474,14 @@ def children_of(process):
 
 def answers(channel):
     try:
-        return health(channel, timeout=20) == SERVING
+        return health(channel, timeout=STARTS_WITHIN) == SERVING
     except grpc.RpcError:  # the channel was connected to the process that died
         return False
 
 
 def test_a_process_that_dies_is_replaced(run):
     process, channel = run("--processes", "2")
-    wait_until(lambda: health(channel, timeout=20) == SERVING)
+    wait_until(lambda: health(channel, timeout=STARTS_WITHIN) == SERVING)
     wait_until(lambda: len(children_of(process)) == 2)
     before = children_of(process)
     os.kill(before[0], signal.SIGKILL)
@@ -488,13 +489,13 @@ def test_a_process_that_dies_is_replaced(run):
     wait_until(lambda: len(children_of(process)) == 2 and children_of(process) != before)
     wait_until(lambda: answers(channel))
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
+    assert process.wait(STARTS_WITHIN) == 0
     assert children_of(process) == []
 
 
 def test_processes_do_not_outlive_a_parent_that_was_killed(run):
     process, channel = run("--processes", "2")
-    wait_until(lambda: health(channel, timeout=20) == SERVING)
+    wait_until(lambda: health(channel, timeout=STARTS_WITHIN) == SERVING)
     wait_until(lambda: len(children_of(process)) == 2)
     children = children_of(process)
     process.kill()

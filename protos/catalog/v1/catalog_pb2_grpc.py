@@ -102,6 +102,7 @@ class CatalogServiceServicer:
 
     def GetProduct(self, request, context):
         """NOT_FOUND when there is no such product.
+        Reasons: PRODUCT_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -137,6 +138,7 @@ class CatalogServiceServicer:
 
     def CreateProduct(self, request, context):
         """ALREADY_EXISTS when the SKU is taken.
+        Reasons: SKU_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,6 +146,7 @@ class CatalogServiceServicer:
 
     def UpdateProduct(self, request, context):
         """Changes the fields named in the mask. ABORTED when the version is not the current one: read again.
+        Reasons: PRODUCT_NOT_FOUND, STALE_VERSION, SKU_TAKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -151,6 +154,7 @@ class CatalogServiceServicer:
 
     def ArchiveProduct(self, request, context):
         """Takes a product off sale. ABORTED when the version is not the current one.
+        Reasons: PRODUCT_NOT_FOUND, STALE_VERSION.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -160,6 +164,7 @@ class CatalogServiceServicer:
         """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
         again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
         used for other lines. Reserve, Commit and Release: services on their own behalf and staff only.
+        Reasons: OUT_OF_STOCK, RESERVATION_GONE, KEY_REUSED, KEY_FORGOTTEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,6 +172,7 @@ class CatalogServiceServicer:
 
     def Commit(self, request, context):
         """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile.
+        Reasons: RESERVATION_NOT_FOUND, RESERVATION_GONE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -174,6 +180,7 @@ class CatalogServiceServicer:
 
     def Release(self, request, context):
         """Puts back what the key holds or has sold; the key cannot be used again.
+        Reasons: KEY_FORGOTTEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -37,7 +37,9 @@ class CatalogServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CatalogServiceAsyncStub: ...
     GetProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.GetProductResponse]
-    """NOT_FOUND when there is no such product."""
+    """NOT_FOUND when there is no such product.
+    Reasons: PRODUCT_NOT_FOUND.
+    """
     BatchGetProducts: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.BatchGetProductsRequest, _catalog_pb2.BatchGetProductsResponse]
     """Products that do not exist are left out of the answer; the order is not kept."""
     ListProducts: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]
@@ -47,20 +49,31 @@ class CatalogServiceStub:
     StreamProducts: _grpc.UnaryStreamMultiCallable[_catalog_pb2.StreamProductsRequest, _catalog_pb2.StreamProductsResponse]
     """All products, archived ones too, in chunks, by id. For copying the catalog elsewhere."""
     CreateProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]
-    """ALREADY_EXISTS when the SKU is taken."""
+    """ALREADY_EXISTS when the SKU is taken.
+    Reasons: SKU_TAKEN.
+    """
     UpdateProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]
-    """Changes the fields named in the mask. ABORTED when the version is not the current one: read again."""
+    """Changes the fields named in the mask. ABORTED when the version is not the current one: read again.
+    Reasons: PRODUCT_NOT_FOUND, STALE_VERSION, SKU_TAKEN.
+    """
     ArchiveProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ArchiveProductRequest, _catalog_pb2.ArchiveProductResponse]
-    """Takes a product off sale. ABORTED when the version is not the current one."""
+    """Takes a product off sale. ABORTED when the version is not the current one.
+    Reasons: PRODUCT_NOT_FOUND, STALE_VERSION.
+    """
     Reserve: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ReserveRequest, _catalog_pb2.ReserveResponse]
     """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
     again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
     used for other lines. Reserve, Commit and Release: services on their own behalf and staff only.
+    Reasons: OUT_OF_STOCK, RESERVATION_GONE, KEY_REUSED, KEY_FORGOTTEN.
     """
     Commit: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CommitRequest, _catalog_pb2.CommitResponse]
-    """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile."""
+    """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile.
+    Reasons: RESERVATION_NOT_FOUND, RESERVATION_GONE.
+    """
     Release: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ReleaseRequest, _catalog_pb2.ReleaseResponse]
-    """Puts back what the key holds or has sold; the key cannot be used again."""
+    """Puts back what the key holds or has sold; the key cannot be used again.
+    Reasons: KEY_FORGOTTEN.
+    """
 
 @_typing.type_check_only
 class CatalogServiceAsyncStub(CatalogServiceStub):
@@ -71,7 +84,9 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.GetProductResponse]  # type: ignore[assignment]
-    """NOT_FOUND when there is no such product."""
+    """NOT_FOUND when there is no such product.
+    Reasons: PRODUCT_NOT_FOUND.
+    """
     BatchGetProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.BatchGetProductsRequest, _catalog_pb2.BatchGetProductsResponse]  # type: ignore[assignment]
     """Products that do not exist are left out of the answer; the order is not kept."""
     ListProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]  # type: ignore[assignment]
@@ -81,20 +96,31 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     StreamProducts: _aio.UnaryStreamMultiCallable[_catalog_pb2.StreamProductsRequest, _catalog_pb2.StreamProductsResponse]  # type: ignore[assignment]
     """All products, archived ones too, in chunks, by id. For copying the catalog elsewhere."""
     CreateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateProductRequest, _catalog_pb2.CreateProductResponse]  # type: ignore[assignment]
-    """ALREADY_EXISTS when the SKU is taken."""
+    """ALREADY_EXISTS when the SKU is taken.
+    Reasons: SKU_TAKEN.
+    """
     UpdateProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.UpdateProductRequest, _catalog_pb2.UpdateProductResponse]  # type: ignore[assignment]
-    """Changes the fields named in the mask. ABORTED when the version is not the current one: read again."""
+    """Changes the fields named in the mask. ABORTED when the version is not the current one: read again.
+    Reasons: PRODUCT_NOT_FOUND, STALE_VERSION, SKU_TAKEN.
+    """
     ArchiveProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ArchiveProductRequest, _catalog_pb2.ArchiveProductResponse]  # type: ignore[assignment]
-    """Takes a product off sale. ABORTED when the version is not the current one."""
+    """Takes a product off sale. ABORTED when the version is not the current one.
+    Reasons: PRODUCT_NOT_FOUND, STALE_VERSION.
+    """
     Reserve: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ReserveRequest, _catalog_pb2.ReserveResponse]  # type: ignore[assignment]
     """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
     again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
     used for other lines. Reserve, Commit and Release: services on their own behalf and staff only.
+    Reasons: OUT_OF_STOCK, RESERVATION_GONE, KEY_REUSED, KEY_FORGOTTEN.
     """
     Commit: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CommitRequest, _catalog_pb2.CommitResponse]  # type: ignore[assignment]
-    """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile."""
+    """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile.
+    Reasons: RESERVATION_NOT_FOUND, RESERVATION_GONE.
+    """
     Release: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ReleaseRequest, _catalog_pb2.ReleaseResponse]  # type: ignore[assignment]
-    """Puts back what the key holds or has sold; the key cannot be used again."""
+    """Puts back what the key holds or has sold; the key cannot be used again.
+    Reasons: KEY_FORGOTTEN.
+    """
 
 class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
     """The products and how many of each are in stock.
@@ -108,7 +134,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.GetProductRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.GetProductResponse, _abc.Awaitable[_catalog_pb2.GetProductResponse]]:
-        """NOT_FOUND when there is no such product."""
+        """NOT_FOUND when there is no such product.
+        Reasons: PRODUCT_NOT_FOUND.
+        """
 
     @_abc_1.abstractmethod
     def BatchGetProducts(
@@ -148,7 +176,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CreateProductRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CreateProductResponse, _abc.Awaitable[_catalog_pb2.CreateProductResponse]]:
-        """ALREADY_EXISTS when the SKU is taken."""
+        """ALREADY_EXISTS when the SKU is taken.
+        Reasons: SKU_TAKEN.
+        """
 
     @_abc_1.abstractmethod
     def UpdateProduct(
@@ -156,7 +186,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.UpdateProductRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.UpdateProductResponse, _abc.Awaitable[_catalog_pb2.UpdateProductResponse]]:
-        """Changes the fields named in the mask. ABORTED when the version is not the current one: read again."""
+        """Changes the fields named in the mask. ABORTED when the version is not the current one: read again.
+        Reasons: PRODUCT_NOT_FOUND, STALE_VERSION, SKU_TAKEN.
+        """
 
     @_abc_1.abstractmethod
     def ArchiveProduct(
@@ -164,7 +196,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ArchiveProductRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ArchiveProductResponse, _abc.Awaitable[_catalog_pb2.ArchiveProductResponse]]:
-        """Takes a product off sale. ABORTED when the version is not the current one."""
+        """Takes a product off sale. ABORTED when the version is not the current one.
+        Reasons: PRODUCT_NOT_FOUND, STALE_VERSION.
+        """
 
     @_abc_1.abstractmethod
     def Reserve(
@@ -175,6 +209,7 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         """Takes all the lines off the shelf, or none, until Commit, Release, or the time is up. The same key and lines
         again give the same reservation. FAILED_PRECONDITION when there is not enough; ALREADY_EXISTS when the key was
         used for other lines. Reserve, Commit and Release: services on their own behalf and staff only.
+        Reasons: OUT_OF_STOCK, RESERVATION_GONE, KEY_REUSED, KEY_FORGOTTEN.
         """
 
     @_abc_1.abstractmethod
@@ -183,7 +218,9 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.CommitRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.CommitResponse, _abc.Awaitable[_catalog_pb2.CommitResponse]]:
-        """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile."""
+        """What is held is sold. FAILED_PRECONDITION when it was given back meanwhile.
+        Reasons: RESERVATION_NOT_FOUND, RESERVATION_GONE.
+        """
 
     @_abc_1.abstractmethod
     def Release(
@@ -191,6 +228,8 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ReleaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ReleaseResponse, _abc.Awaitable[_catalog_pb2.ReleaseResponse]]:
-        """Puts back what the key holds or has sold; the key cannot be used again."""
+        """Puts back what the key holds or has sold; the key cannot be used again.
+        Reasons: KEY_FORGOTTEN.
+        """
 
 def add_CatalogServiceServicer_to_server(servicer: CatalogServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

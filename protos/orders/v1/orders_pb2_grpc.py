@@ -81,13 +81,15 @@ class OrderServiceServicer:
         """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
         The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
         customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
+        Reasons: KEY_REUSED, KEY_FORGOTTEN, TOO_MUCH_ON_ORDER.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetOrder(self, request, context):
-        """Missing associated documentation comment in .proto file."""
+        """Reasons: ORDER_NOT_FOUND.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -115,6 +117,7 @@ class OrderServiceServicer:
 
     def CancelOrder(self, request, context):
         """FAILED_PRECONDITION when the order was rejected.
+        Reasons: ORDER_NOT_FOUND, ORDER_NOT_CANCELLABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

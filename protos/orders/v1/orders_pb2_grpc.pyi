@@ -41,8 +41,10 @@ class OrderServiceStub:
     """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
     The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
     customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
+    Reasons: KEY_REUSED, KEY_FORGOTTEN, TOO_MUCH_ON_ORDER.
     """
     GetOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]
+    """Reasons: ORDER_NOT_FOUND."""
     ListOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]
     """The user's orders, the newest first."""
     CountOrders: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CountOrdersRequest, _orders_pb2.CountOrdersResponse]
@@ -50,7 +52,9 @@ class OrderServiceStub:
     BatchGetLines: _grpc.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]
     """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
     CancelOrder: _grpc.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]
-    """FAILED_PRECONDITION when the order was rejected."""
+    """FAILED_PRECONDITION when the order was rejected.
+    Reasons: ORDER_NOT_FOUND, ORDER_NOT_CANCELLABLE.
+    """
 
 @_typing.type_check_only
 class OrderServiceAsyncStub(OrderServiceStub):
@@ -65,8 +69,10 @@ class OrderServiceAsyncStub(OrderServiceStub):
     """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
     The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
     customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
+    Reasons: KEY_REUSED, KEY_FORGOTTEN, TOO_MUCH_ON_ORDER.
     """
     GetOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.GetOrderRequest, _orders_pb2.GetOrderResponse]  # type: ignore[assignment]
+    """Reasons: ORDER_NOT_FOUND."""
     ListOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.ListOrdersRequest, _orders_pb2.ListOrdersResponse]  # type: ignore[assignment]
     """The user's orders, the newest first."""
     CountOrders: _aio.UnaryUnaryMultiCallable[_orders_pb2.CountOrdersRequest, _orders_pb2.CountOrdersResponse]  # type: ignore[assignment]
@@ -74,7 +80,9 @@ class OrderServiceAsyncStub(OrderServiceStub):
     BatchGetLines: _aio.UnaryUnaryMultiCallable[_orders_pb2.BatchGetLinesRequest, _orders_pb2.BatchGetLinesResponse]  # type: ignore[assignment]
     """The lines of many orders at once; for services on their own behalf that have the orders already, and staff."""
     CancelOrder: _aio.UnaryUnaryMultiCallable[_orders_pb2.CancelOrderRequest, _orders_pb2.CancelOrderResponse]  # type: ignore[assignment]
-    """FAILED_PRECONDITION when the order was rejected."""
+    """FAILED_PRECONDITION when the order was rejected.
+    Reasons: ORDER_NOT_FOUND, ORDER_NOT_CANCELLABLE.
+    """
 
 class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     """Who bought what at which price, and what became of it.
@@ -92,6 +100,7 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         """The same key and lines again give the same order, for a day. ALREADY_EXISTS when the key was used for others.
         The answer is PENDING when the catalog did not answer in time. RESOURCE_EXHAUSTED, TOO_MUCH_ON_ORDER, when the
         customer would have more than 50 orders or 10,000 pieces pending or placed within a day.
+        Reasons: KEY_REUSED, KEY_FORGOTTEN, TOO_MUCH_ON_ORDER.
         """
 
     @_abc_1.abstractmethod
@@ -99,7 +108,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         self,
         request: _orders_pb2.GetOrderRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_orders_pb2.GetOrderResponse, _abc.Awaitable[_orders_pb2.GetOrderResponse]]: ...
+    ) -> _typing.Union[_orders_pb2.GetOrderResponse, _abc.Awaitable[_orders_pb2.GetOrderResponse]]:
+        """Reasons: ORDER_NOT_FOUND."""
 
     @_abc_1.abstractmethod
     def ListOrders(
@@ -131,6 +141,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _orders_pb2.CancelOrderRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_orders_pb2.CancelOrderResponse, _abc.Awaitable[_orders_pb2.CancelOrderResponse]]:
-        """FAILED_PRECONDITION when the order was rejected."""
+        """FAILED_PRECONDITION when the order was rejected.
+        Reasons: ORDER_NOT_FOUND, ORDER_NOT_CANCELLABLE.
+        """
 
 def add_OrderServiceServicer_to_server(servicer: OrderServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

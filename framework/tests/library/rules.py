@@ -1,0 +1,1 @@
+REASONS = {"get_book": ("BOOK_NOT_FOUND",), "add_book": (), "logout": ()}
