@@ -21,6 +21,7 @@ from django.urls import reverse
 from apps.accounts import models, repository
 from framework.actor import of_user
 from framework.admin import home
+from framework.admin.base import BoundedPaginator
 from framework.audit import trail
 
 
@@ -131,6 +132,7 @@ class UserAdmin(OwnRightsOnly, DjangoUserAdmin):
     rights = "user_permissions"
     form = ChangeForm
     add_form = CreationForm
+    paginator = BoundedPaginator
     show_full_result_count = False
     list_display = ("email", "is_staff", "is_active", "date_joined")
     list_filter = ("is_staff", "is_active", "groups")

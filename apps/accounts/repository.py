@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import Group, Permission
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat
@@ -118,6 +119,16 @@ def reset_factors(user_id: int) -> None:
     """Remove all second factors, for a user who has lost them, and log the user out."""
     Authenticator.objects.filter(user_id=user_id).delete()
     end_sessions(user_id)
+
+
+def forget_sessions(limit: int) -> int:
+    """Delete the sessions that expired first, with what the account engine keeps of them; returns how many."""
+    expired = Session.objects.filter(expire_date__lt=timezone.now()).order_by("expire_date")
+    with transaction.atomic():
+        keys = list(expired.values_list("pk", flat=True)[:limit])
+        UserSession.objects.filter(session_key__in=keys).delete()
+        Session.objects.filter(pk__in=keys).delete()
+    return len(keys)
 
 
 def forget_old_unverified() -> None:

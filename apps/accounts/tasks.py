@@ -5,10 +5,10 @@ from functools import partial
 from allauth.account.adapter import get_adapter
 from celery import shared_task
 from celery.schedules import crontab
-from django.core.management import call_command
 
 from apps.accounts import repository, services
 from framework import mail
+from framework.data.batches import thin
 
 
 @shared_task(name="accounts.send_mail")
@@ -33,7 +33,7 @@ def export(request_id: int) -> None:
 @shared_task(name="accounts.clean_up")
 def clean_up() -> None:
     """Delete sessions that have expired, accounts that nobody has verified, and old exports."""
-    call_command("clearsessions")
+    thin(repository.forget_sessions)
     repository.forget_old_unverified()
     repository.forget_exports()
 

@@ -1,6 +1,7 @@
 """What the catalog does by the clock."""
 
 from datetime import timedelta
+from functools import partial
 
 from celery import shared_task
 from celery.schedules import crontab
@@ -11,11 +12,10 @@ from django.utils import timezone
 from apps.accounts import public as accounts
 from apps.catalog import repository, services
 from apps.catalog.entities import Product
-from framework import context
+from framework.data.batches import thin
 
 LOW = 5  # in stock; fewer are reported
 KEPT = timedelta(days=365)  # a reservation; after that its key is free, and releasing it gives nothing back
-BATCH = 500  # reservations deleted in one transaction
 
 
 @shared_task(name="catalog.report_low_stock")
@@ -37,10 +37,8 @@ def expire_reservations() -> None:
 
 @shared_task(name="catalog.thin_reservations")
 def thin_reservations() -> None:
-    """Delete reservations that ended long ago, in small transactions that keep nobody waiting."""
-    older_than = timezone.now() - KEPT
-    while repository.thin_reservations(older_than, BATCH) == BATCH:
-        context.check_deadline()
+    """Delete reservations that ended long ago."""
+    thin(partial(repository.thin_reservations, timezone.now() - KEPT))
 
 
 def _line(product: Product) -> str:

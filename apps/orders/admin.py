@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
@@ -69,7 +69,7 @@ class LineInline(admin.TabularInline):
 class OrderAdmin(ReadOnlyAdmin):
     list_display = ("id", "customer_id", "status", "total", "currency", "created_at")
     list_filter = ("status", "created_at")
-    search_fields = ("=id", "=customer_id")
+    search_fields = ("id", "customer_id")  # as `get_search_results` compares them
     ordering = ("-created_at", "-id")
     exclude = ("key", "fingerprint")
     readonly_fields = ("history",)
@@ -79,6 +79,13 @@ class OrderAdmin(ReadOnlyAdmin):
 
     def history(self, order: models.Order) -> str:
         return history(trail.of("orders.order", order.pk))
+
+    def get_search_results(self, request: HttpRequest, rows: QuerySet[Any], search: str) -> tuple[QuerySet[Any], bool]:
+        """Those of this number, or of this customer. Django's own would compare text, which no index has."""
+        if not search:
+            return rows, False
+        number = int(search) if search.strip().isdecimal() else -1
+        return rows.filter(Q(pk=number) | Q(customer_id=number)), False
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("orders.change_order"))

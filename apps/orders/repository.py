@@ -180,10 +180,11 @@ def erase_customer(customer_id: int) -> None:
     orders.update(customer_id=NOBODY_ANY_MORE, key=None, fingerprint="")
 
 
-def forget_keys() -> int:
-    """Let go of keys that are older than KEYS_KEPT; returns how many."""
+def forget_keys(limit: int) -> int:
+    """Let go of the oldest keys that are older than KEYS_KEPT; returns how many."""
     old = models.Order.objects.filter(key__isnull=False, created_at__lt=timezone.now() - KEYS_KEPT)
-    return old.update(key=None)
+    ids = list(old.order_by("created_at").values_list("pk", flat=True)[:limit])
+    return models.Order.objects.filter(pk__in=ids).update(key=None)
 
 
 def _orders_of(customer_id: int | None) -> QuerySet[models.Order]:

@@ -11,6 +11,7 @@ from apps.accounts import public as accounts
 from apps.orders import repository, services
 from apps.orders.entities import Order, OrderLine, OrderStatus
 from framework import mail
+from framework.data.batches import thin
 
 
 @shared_task(name="orders.complete_order", max_retries=None, retry_backoff_max=60)
@@ -43,7 +44,7 @@ def send_confirmation(order_id: int) -> None:
 @shared_task(name="orders.forget_keys")
 def forget_keys() -> None:
     """Idempotency keys are good for a day."""
-    repository.forget_keys()
+    thin(repository.forget_keys)
 
 
 def _subject(order_id: int) -> str:

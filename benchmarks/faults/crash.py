@@ -1,10 +1,12 @@
 """Place orders in forks that die at chosen points: `python -m benchmarks.faults.crash CUSTOMER TRIES`."""
 
+import importlib
 import itertools
 import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +26,7 @@ PLACING: tuple[Patch, ...] = (
     ("apps.orders.services", "_complete_now", True),
 )
 COMMITTED_FROM = 2
+DIES_WITHIN = 30.0  # seconds that the thread which publishes has for it
 PUBLISHING: tuple[Patch, ...] = (
     ("framework.queue.outbox", "claim_due", False),
     ("framework.queue.outbox", "claim_due", True),
@@ -31,22 +34,29 @@ PUBLISHING: tuple[Patch, ...] = (
     ("framework.queue.outbox", "mark_published", False),
     ("framework.queue.outbox", "mark_published", True),
 )
+AT_ONCE: tuple[Patch, ...] = (  # in the thread of the process that placed the order
+    ("framework.queue.publisher", "send", False),
+    ("framework.queue.publisher", "send", True),
+    ("framework.queue.outbox", "mark_first_published", False),
+    ("framework.queue.outbox", "mark_first_published", True),
+)
 
 
 def main(customer: int, tries: int) -> list[dict[str, Any]]:
-    points = [("place", *patch) for patch in PLACING] + [("publish", *patch) for patch in PUBLISHING]
+    steps = {"place": PLACING, "publish": PUBLISHING, "publish at once": AT_ONCE}
+    points = [(step, *patch) for step, patches in steps.items() for patch in patches]
     made = []
     for number, (step, module, name, after) in zip(range(tries), itertools.cycle(points), strict=False):
         key = f"crash-{number}"
-        placing = step == "place"
         place = _place(customer, key, number)
-        if not placing and _in_fork(place):
+        if step == "publish" and _in_fork(place):
             raise RuntimeError("an order without a crash failed")
         patch = (module, name, after)
-        status = _in_fork(_dying(place if placing else _publish, patch))
+        act = {"place": place, "publish": _publish, "publish at once": _published_at_once(place)}[step]
+        status = _in_fork(_dying(act, patch))
         if status != signal.SIGKILL:
             raise RuntimeError(f"it did not die at {patch}: {status}")
-        committed = not placing or PLACING.index(patch) >= COMMITTED_FROM
+        committed = step != "place" or PLACING.index(patch) >= COMMITTED_FROM
         made.append({"key": key, "point": f"{step} {module} {name} {after}", "committed": committed})
     return made
 
@@ -88,12 +98,23 @@ def _publish() -> None:
     relay.publish_due(app)
 
 
+def _published_at_once(place: Callable[[], object]) -> Callable[[], object]:
+    def act() -> None:
+        from framework.queue import publisher
+
+        publisher.enable()
+        place()
+        time.sleep(DIES_WITHIN)
+
+    return act
+
+
 def _dying(act: Callable[[], object], patch: Patch) -> Callable[[], object]:
     module, name, after = patch
 
     def run() -> None:
         *path, last = name.split(".")
-        owner = sys.modules[module]
+        owner: Any = importlib.import_module(module)
         for part in path:
             owner = getattr(owner, part)
         whole = getattr(owner, last)

@@ -249,7 +249,7 @@ def test_the_connections_of_all_tasks_are_counted(files):
     found = plan.load("production", folder)
 
     # 10 web of 2 processes, 10 gRPC, 10 workers of one process, 2 beat and 2 relay.
-    assert found.connections == {"backend": 10 * 2 * (6 + 1) + 10 * (6 + 1) + 10 * 3 + 2 * 1 + 2 * 2}
+    assert found.connections == {"backend": 10 * 2 * (6 + 1) + 10 * (6 + 1) + 10 * 4 + 2 * 1 + 2 * 2}
 
 
 def shells(found):

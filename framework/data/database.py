@@ -39,9 +39,9 @@ def most(role: str, processes: int, env: Any) -> int:
     """The connections that so many processes of the role can have open at once."""
     if role in ("web", "grpc"):
         return processes * (pool_size(role, env) + 1)  # readiness asks on one of its own
-    # A process of a worker: the task's, and that of the thread which says that the task still runs. Their parent: one.
-    # Relay: its own, and a scrape's.
-    return {"worker": 2 * processes + 1, "beat": processes, "relay": 2 * processes, "migrate": processes}[role]
+    # A process of a worker: the task's, that of the thread which says that the task still runs, and that of the one
+    # which publishes. Their parent: one. Relay: its own, and a scrape's.
+    return {"worker": 3 * processes + 1, "beat": processes, "relay": 2 * processes, "migrate": processes}[role]
 
 
 def use_pool(role: str) -> None:

@@ -14,13 +14,14 @@ import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cached_property, partial
 from inspect import signature
 from typing import Any, NamedTuple
 
-from django.db import OperationalError, connections, models, router
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, models, router
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.db.models.sql import DeleteQuery, UpdateQuery
 
 from framework.context import UnitOfWork, current, trace
 
@@ -99,7 +100,7 @@ class CompiledQuery:
         compiled = self._compiled.get(using) or self._compile_for(using)
         prepared = [self._prepared(number, value, using) for number, value in enumerate(values)]
         with connections[using].cursor() as cursor:
-            cursor.execute(compiled.sql, [v.of(prepared) if isinstance(v, Param) else v for v in compiled.values])
+            cursor.execute(compiled.sql, _filled(compiled.values, prepared))
             rows: list[tuple[Any, ...]] = cursor.fetchall()
         if compiled.converters:  # SQLite knows neither decimals nor moments
             compiler = compiled.query.get_compiler(using)
@@ -126,6 +127,39 @@ class CompiledQuery:
         converters = compiler.get_converters([column for column, *_ in compiler.select])
         compiled = self._compiled[using] = _Compiled(sql, values, query, converters)
         return compiled
+
+
+class CompiledWrite:
+    """An UPDATE of a query's rows to what `values` gives, or without it a DELETE that sends no signals.
+
+    The parameters of `compose` may stand anywhere in the query; a run's values are sent as they are.
+    """
+
+    def __init__(
+        self, compose: Callable[..., models.QuerySet[Any]], values: Callable[[], dict[str, Any]] | None = None
+    ) -> None:
+        self._compose, self._values = compose, values
+
+    def run(self, *values: Any) -> int:
+        """How many rows were written."""
+        sql, params = self._compiled
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(sql, _filled(params, values))
+            return int(cursor.rowcount)
+
+    @cached_property
+    def _compiled(self) -> tuple[str, Sequence[Any]]:
+        rows = self._compose(*map(Param, range(len(signature(self._compose).parameters)))).query
+        write: Any = rows.chain(UpdateQuery if self._values else DeleteQuery)
+        if self._values:
+            write.add_update_values(self._values())
+        compiled: tuple[str, Sequence[Any]] = write.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+        return compiled
+
+
+def _filled(params: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """The parameters of a statement, with a run's values in the places of its Params."""
+    return [param.of(values) if isinstance(param, Param) else param for param in params]
 
 
 _INTEGERS = (models.IntegerField, models.ForeignKey)

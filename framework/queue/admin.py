@@ -43,7 +43,7 @@ class QueuedTaskAdmin(ReadOnlyAdmin):
     list_display = ("task", "task_id", "queued_at", "due_at", "priority", "retries", "starts", "failed_at")
     list_filter = (FailedFilter, "task")
     search_fields = ("task", "task_id")
-    ordering = ("-queued_at",)
+    ordering = ("-id",)  # as they were queued
     actions = ("retry", "drop")
 
     def has_retry_permission(self, request: HttpRequest) -> bool:

@@ -17,7 +17,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 MARK = f"{settings.PROJECT_SLUG}:relay"
-PUBLISHED = "published"  # the header of a message that says when the relay took it up, by the database's clock
+PUBLISHED = "published"  # the header of a message that says when it was taken up, by the database's clock
 DOWN = (OperationalError, RedisError, AMQPError, OSError)  # raised by clients when the broker does not answer
 
 

@@ -64,5 +64,8 @@ def _serve_metrics(**_: Any) -> None:
 
 
 @signals.worker_init.connect
-def _check_room(sender: Any, **_: Any) -> None:
+def _prepare(sender: Any, **_: Any) -> None:
+    from framework.queue import publisher  # it needs the models
+
     database.check_room("worker", sender.concurrency)
+    publisher.enable()

@@ -1,4 +1,5 @@
 from django.db import models
+from django.db.models.functions import Now
 from django.utils import timezone
 
 
@@ -14,7 +15,7 @@ class QueuedTask(models.Model):
     args = models.JSONField(default=list, blank=True)
     kwargs = models.JSONField(default=dict, blank=True)
     headers = models.JSONField(default=dict, blank=True)
-    queued_at = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(db_default=Now())
     due_at = models.DateTimeField(default=timezone.now, help_text="When the relay publishes it (again).")
     expires_at = models.DateTimeField(null=True, blank=True, help_text="After this it is dropped instead of begun.")
     priority = models.SmallIntegerField(default=0, help_text="0 before 1 (bulk); each has a queue at the broker.")

@@ -12,6 +12,8 @@ from framework.queue.models import QueuedTask
 from framework.queue.table import PRIORITIES, free, moment, update_unlocked
 
 BATCH = 100
+# Of the process that enqueued a task; then the relay publishes it, unless it is noted as published.
+HEAD_START = timedelta(seconds=2)
 CLAIM = timedelta(seconds=10)  # for publishing one batch; so messages overtake each other by no more
 LOST_AFTER = timedelta(seconds=30)  # a published task that no worker began, once the broker has no more messages
 REPUBLISH_AFTER = timedelta(minutes=10)  # while the broker has messages; doubled each time
@@ -26,7 +28,7 @@ class Message(NamedTuple):
     headers: dict[str, Any]
     priority: int
     retries: int
-    claimed_until: datetime  # tells this claim from what others do with the row meanwhile
+    taken_up: datetime  # when it was claimed, or enqueued, by the database's clock: never after it was published
 
 
 def claim_due() -> list[Message]:
@@ -45,9 +47,13 @@ def _claim(due: QuerySet[QueuedTask]) -> list[Message]:
         rows = list(due.order_by("due_at").select_for_update(skip_locked=True).annotate(now=Now())[:BATCH])
         if not rows:
             return []
-        until = rows[0].now + CLAIM
-        QueuedTask.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=until)
-    return [Message._make([*(getattr(row, name) for name in Message._fields[:-1]), until]) for row in rows]
+        now = rows[0].now
+        QueuedTask.objects.filter(pk__in=[row.pk for row in rows]).update(due_at=now + CLAIM)
+    return [message(row, now) for row in rows]
+
+
+def message(row: QueuedTask, taken_up: datetime) -> Message:
+    return Message._make([*(getattr(row, name) for name in Message._fields[:-1]), taken_up])
 
 
 def mark_published(messages: Sequence[Message]) -> None:
@@ -57,6 +63,12 @@ def mark_published(messages: Sequence[Message]) -> None:
         default=moment(REPUBLISH_AFTER * 2**MAX_DOUBLINGS),
     )
     _claimed(messages).update(due_at=again, published_at=Now(), times_published=F("times_published") + 1)
+
+
+def mark_first_published(task_ids: Sequence[str]) -> None:
+    """The broker has these tasks from the process that enqueued them. Rows that others have touched stay."""
+    untouched = QueuedTask.objects.filter(task_id__in=task_ids, due_at=F("queued_at") + Value(HEAD_START))
+    untouched.update(due_at=moment(REPUBLISH_AFTER), published_at=Now(), times_published=1)
 
 
 def release_claim(messages: Sequence[Message], pause: timedelta = timedelta()) -> None:
@@ -86,7 +98,7 @@ def publish_lost(priority: int, reached: datetime | None) -> int:
 
 def _claimed(messages: Sequence[Message]) -> QuerySet[QueuedTask]:
     """Those of one claim that nobody has touched since: a task may have run, or failed, before the relay says so."""
-    untouched = Q(due_at=messages[0].claimed_until) if messages else Q(pk__in=[])
+    untouched = Q(due_at=messages[0].taken_up + CLAIM) if messages else Q(pk__in=[])
     return QueuedTask.objects.filter(untouched, task_id__in=[message.task_id for message in messages])
 
 

@@ -4,7 +4,6 @@ import threading
 import time
 
 import structlog
-from amqp.exceptions import MessageNacked
 from celery import Celery
 from django.conf import settings
 from django.db import Error, close_old_connections
@@ -14,6 +13,7 @@ from framework import context
 from framework.errors import DeadlineExceeded
 from framework.queue import broker, outbox, state, table
 from framework.queue.liveness import record_heartbeat, touch_liveness
+from framework.queue.publisher import NOT_TAKEN, send
 
 log = structlog.get_logger("relay")
 
@@ -23,10 +23,6 @@ CHECK_LOST = 10.0  # seconds between two checks of whether the broker has lost m
 REPORT = 30.0  # seconds between two log lines about the queue
 DOWN = 1.0  # seconds until the next try while the broker or the database is down
 PASS = 30.0  # seconds one round may take; a query that waits for longer is given up
-CONFIRMED = 2.0  # seconds within which the broker must have taken a message
-# The broker did not take a message, which says nothing against the message. (kombu raises AttributeError on a
-# connection that was closed meanwhile.)
-NOT_TAKEN = (*broker.DOWN, MessageNacked, AttributeError)
 UNSENDABLE = (EncodeError, TypeError, ValueError)
 
 
@@ -125,7 +121,7 @@ def publish_due(app: Celery) -> int:
 def _publish(app: Celery, message: outbox.Message) -> bool:
     """Whether the broker took the message. Raises one of NOT_TAKEN when it is the broker's fault."""
     try:
-        _send(app, message)
+        send(app, message)
     except NOT_TAKEN:
         raise
     except UNSENDABLE as error:
@@ -137,17 +133,3 @@ def _publish(app: Celery, message: outbox.Message) -> bool:
         outbox.release_claim([message], table.PAUSE)
         return False
     return True
-
-
-def _send(app: Celery, message: outbox.Message) -> None:
-    app.send_task(
-        message.task,
-        message.args,
-        message.kwargs,
-        task_id=message.task_id,
-        headers=message.headers | {broker.PUBLISHED: (message.claimed_until - outbox.CLAIM).isoformat()},
-        retries=message.retries,
-        queue=broker.queue_name(app.conf.task_default_queue, message.priority),
-        ignore_result=True,
-        confirm_timeout=CONFIRMED,
-    )

@@ -15,6 +15,7 @@ from django.db.models import F, Q, QuerySet, Value
 from django.db.models.expressions import Combinable, RawSQL
 from django.db.models.functions import Now
 
+from framework.data.queries import CompiledWrite
 from framework.queue.models import QueuedTask
 
 NORMAL, BULK = PRIORITIES = (0, 1)  # the lower one first; each has a queue of its own at the broker
@@ -36,15 +37,14 @@ def enqueue(
     due: datetime | timedelta = timedelta(),
     expires: datetime | timedelta | None = None,
     priority: int = NORMAL,
-) -> None:
+) -> QueuedTask:
     """Put a task into the queue as part of the caller's transaction. Arguments are ids and plain JSON values."""
-    QueuedTask.objects.create(
+    return QueuedTask.objects.create(
         task_id=task_id,
         task=task,
         args=list(args),
         kwargs=dict(kwargs),
         headers=dict(headers),
-        queued_at=Now(),
         due_at=moment(due),
         expires_at=None if expires is None else moment(expires),
         priority=priority,
@@ -57,15 +57,25 @@ def begin(task_id: str, retries: int) -> bool:
     It must not run when it is done, failed, expired, running elsewhere, or waiting for a later try than this
     message's. A task whose worker died too often fails for good here.
     """
-    row = QueuedTask.objects.filter(free(), task_id=task_id, failed_at=None, retries=retries)
-    runnable = row.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), starts__lt=MAX_STARTS)
-    until = moment(LEASE)
-    lease = {"starts": F("starts") + 1, "times_published": 0, "leased_until": until, "due_at": until}
-    if _write(task_id, runnable, lambda rows: rows.update(**lease)):
+    if _when_unlocked(lambda: _LEASE.run(task_id, retries), lambda: _runnable(task_id, retries)):
         return True
+    row = _waiting(task_id, retries)
     if row.exists():
         _give_up(task_id, row)
     return False
+
+
+def _waiting(task_id: Any, retries: Any) -> QuerySet[QueuedTask]:
+    return QueuedTask.objects.filter(free(), task_id=task_id, failed_at=None, retries=retries)
+
+
+def _runnable(task_id: Any, retries: Any) -> QuerySet[QueuedTask]:
+    return _waiting(task_id, retries).filter(Q(expires_at=None) | Q(expires_at__gt=Now()), starts__lt=MAX_STARTS)
+
+
+def _lease() -> dict[str, Any]:
+    until = moment(LEASE)
+    return {"starts": F("starts") + 1, "times_published": 0, "leased_until": until, "due_at": until}
 
 
 def _give_up(task_id: str, row: QuerySet[QueuedTask]) -> None:
@@ -91,7 +101,7 @@ def interrupt(task_id: str) -> None:
 
 def finish(task_id: str) -> bool:
     """The task is done. False when another delivery has done it, or is about to in a transaction of its own."""
-    return _write(task_id, QueuedTask.objects.filter(task_id=task_id), lambda rows: rows.delete()[0])
+    return _when_unlocked(lambda: _FINISH.run(task_id), lambda: QueuedTask.objects.filter(task_id=task_id))
 
 
 def reschedule(
@@ -100,14 +110,13 @@ def reschedule(
     """The task failed and is tried again later, with these arguments. False when it was done or rescheduled before."""
     row = QueuedTask.objects.filter(task_id=task_id, failed_at=None, retries__lt=retries)
     again = {"args": list(args), "kwargs": dict(kwargs), "retries": retries, "due_at": moment(due)}
-    return _write(task_id, row, lambda rows: rows.update(**again, starts=0, times_published=0, leased_until=None))
+    return _write(task_id, row, **again, starts=0, times_published=0, leased_until=None)
 
 
 def fail(task_id: str, error: str) -> bool:
     """The task failed for good: it waits for staff to retry or drop it. False when it is done."""
     row = QueuedTask.objects.filter(task_id=task_id)
-    failed = {"failed_at": Now(), "error": error.replace("\0", ""), "leased_until": None}
-    return _write(task_id, row, lambda rows: rows.update(**failed))
+    return _write(task_id, row, failed_at=Now(), error=error.replace("\0", ""), leased_until=None)
 
 
 def postpone_unknown(task_id: str) -> None:
@@ -135,22 +144,27 @@ def free() -> Q:
     return Q(leased_until=None) | Q(leased_until__lte=Now())
 
 
-def _write(task_id: str, row: QuerySet[QueuedTask], write: Callable[[QuerySet[QueuedTask]], int]) -> bool:
-    """Write the task's row, if it is in `row`. False also when another transaction keeps it locked.
+def _write(task_id: str, row: QuerySet[QueuedTask], **values: Any) -> bool:
+    """Write these values to the task's row, if it is in `row`. False also when another transaction keeps it locked."""
+    return _when_unlocked(lambda: _unlocked(task_id, row).update(**values), lambda: row)
+
+
+def _when_unlocked(write: Callable[[], int], row: Callable[[], QuerySet[QueuedTask]]) -> bool:
+    """Write a row, once no other transaction has locked it. False when it is not there, or is locked for long.
 
     The relay and lease renewals lock a row for milliseconds, which is waited for; a longer lock is another delivery's,
     which is writing the task's effect.
     """
     for _ in range(LOCK_TRIES):
-        if write(_unlocked(task_id, row)):
+        if write():
             return True
-        if not row.exists():
+        if not row().exists():
             return False
         time.sleep(LOCK_PAUSE)
     return False
 
 
-def _unlocked(task_id: str, row: QuerySet[QueuedTask]) -> QuerySet[QueuedTask]:
+def _unlocked(task_id: Any, row: QuerySet[QueuedTask]) -> QuerySet[QueuedTask]:
     """The row, unless another transaction has locked it. (Django's select_for_update would need a transaction.)"""
     lock = "FOR UPDATE SKIP LOCKED" if connection.features.has_select_for_update_skip_locked else ""
     pk = RawSQL(f"SELECT id FROM queue_queuedtask WHERE task_id = %s {lock}", [task_id])  # noqa: S608, S611
@@ -168,3 +182,8 @@ def moment(due: datetime | timedelta) -> datetime | Combinable:
     if isinstance(due, timedelta):
         return Now() + Value(due) if due else Now()
     return due
+
+
+# Each task runs these two.
+_LEASE = CompiledWrite(lambda task_id, retries: _unlocked(task_id, _runnable(task_id, retries)), _lease)
+_FINISH = CompiledWrite(lambda task_id: _unlocked(task_id, QueuedTask.objects.all()))

@@ -21,7 +21,7 @@ from framework import context
 from framework.actor import SYSTEM
 from framework.context import trace
 from framework.errors import FINAL, DomainError
-from framework.queue import lease, table
+from framework.queue import lease, outbox, publisher, table
 from framework.queue.celery_settings import SOFT_LIMIT, TIME_LIMIT
 
 T = TypeVar("T")
@@ -87,21 +87,26 @@ class Task(celery.Task):  # type: ignore[type-arg]
         task_id = task_id or uuid.uuid4().hex
         args, kwargs = args or (), kwargs or {}
         due = eta if eta and not countdown else timedelta(seconds=countdown or 0)
-        self._check_arguments(task_id, args, kwargs, headers)
+        text = self._checked_json(task_id, args, kwargs, headers)
         if retries:
             self._reschedule(task_id, retries, due, args, kwargs)
             return self.AsyncResult(task_id)
         _refuse(self.name, options, TAKES)
-        table.enqueue(
+        args, kwargs = json.loads(text)
+        priority = self._priority(priority)
+        soon = not due and priority == table.NORMAL and publisher.takes_tasks()
+        row = table.enqueue(
             task_id,
             self.name,
             args,
             kwargs,
             self._headers(headers),
-            due,
+            outbox.HEAD_START if soon else due,
             timedelta(seconds=expires) if isinstance(expires, int | float) else expires,
-            self._priority(priority),
+            priority,
         )
+        if soon:
+            publisher.publish_on_commit(row)
         return self.AsyncResult(task_id)
 
     def retry(self, *args: Any, **options: Any) -> Any:
@@ -174,19 +179,22 @@ class Task(celery.Task):  # type: ignore[type-arg]
             raise TypeError(f"{self.name}: priority must be table.NORMAL (0) or table.BULK (1), not {priority!r}.")
         return priority
 
-    def _check_arguments(
+    def _checked_json(
         self, task_id: str, args: Sequence[Any], kwargs: Mapping[str, Any], headers: Mapping[str, Any] | None
-    ) -> None:
+    ) -> str:
+        """The arguments as JSON. Raises TypeError for what the task does not take, or the queue cannot store."""
         self.__header__(*args, **kwargs)  # type: ignore[attr-defined]
         if len(task_id) > MAX_TASK_ID:
             raise TypeError(f"{self.name}: task_id has more than {MAX_TASK_ID} characters.")
         try:
-            text = json.dumps([task_id, list(args), dict(kwargs), headers], allow_nan=False, ensure_ascii=False)
-            text.encode()  # refuses half a surrogate pair, as PostgreSQL would
+            text = json.dumps([list(args), dict(kwargs)], allow_nan=False, ensure_ascii=False)
+            rest = json.dumps([task_id, headers], allow_nan=False, ensure_ascii=False)
+            f"{text}{rest}".encode()  # refuses half a surrogate pair, as PostgreSQL would
         except (TypeError, ValueError, RecursionError) as error:
             raise TypeError(f"{self.name}: its arguments are not plain JSON values: {error}") from error
-        if _NUL.search(text):
+        if _NUL.search(text) or _NUL.search(rest):
             raise TypeError(f"{self.name}: its arguments have a NUL character, which PostgreSQL cannot store.")
+        return text
 
 
 @contextmanager

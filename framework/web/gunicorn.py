@@ -34,3 +34,9 @@ def when_ready(server: Any) -> None:
     exporter.start("web")
     database.use_pool("web")  # workers are made after this, and inherit it
     database.check_room("web", workers)
+
+
+def post_worker_init(worker: Any) -> None:
+    from framework.queue import publisher  # it needs the models
+
+    publisher.enable()

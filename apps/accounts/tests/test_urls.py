@@ -6,13 +6,16 @@ import hashlib
 import hmac
 import struct
 import time
+from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.core.cache import cache
 from django.db import OperationalError, connection
+from django.utils import timezone
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from apps.accounts import models, repository, tasks
@@ -339,6 +342,19 @@ def test_an_account_that_nobody_verifies_is_deleted(app):
     tasks.clean_up()
 
     assert set(models.User.objects.values_list("email", flat=True)) == {EMAIL, "fresh@example.com"}
+
+
+def test_an_expired_session_is_deleted_and_its_row_of_the_account_engine(app):
+    pages = [app(), app()]
+    for number, page in enumerate(pages):
+        UserFactory(email=f"{number}@example.com")
+        page.log_in(f"{number}@example.com", PASSWORD)
+    expired, valid = (page.client.session.session_key for page in pages)
+    Session.objects.filter(pk=expired).update(expire_date=timezone.now() - timedelta(seconds=1))
+    tasks.clean_up()
+
+    assert [row.pk for row in Session.objects.all()] == [valid]
+    assert [row.session_key for row in UserSession.objects.all()] == [valid]
 
 
 def test_a_session_is_noted_once_in_a_while(app, django_assert_num_queries):

@@ -10,6 +10,7 @@ from django.utils import timezone
 from apps.catalog import models, repository, services, tasks
 from apps.catalog.entities import Line, ProductDraft, ReservationStatus
 from apps.catalog.tests.factories import ProductFactory
+from framework.data import batches
 from framework.errors import AlreadyExists, DomainError, FailedPrecondition, InvalidArgument, NotFound
 
 pytestmark = pytest.mark.django_db
@@ -205,7 +206,7 @@ def test_what_changed_meanwhile_is_not_expired(product, meanwhile, monkeypatch):
 
 
 def test_what_ended_long_ago_is_deleted_in_small_transactions(product, monkeypatch):
-    monkeypatch.setattr(tasks, "BATCH", 2)
+    monkeypatch.setattr(batches, "BATCH", 2)
     for number in range(5):
         services.reserve(f"sold {number}", [Line(product.id, 1)])
         services.commit(f"sold {number}")

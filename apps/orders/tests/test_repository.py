@@ -101,6 +101,6 @@ def test_keys_are_forgotten_not_orders():
     models.Order.objects.filter(pk=old.pk).update(created_at=old.created_at - 2 * repository.KEYS_KEPT)
     OrderFactory(key="new")
 
-    assert repository.forget_keys() == 1
-    assert repository.forget_keys() == 0
+    assert repository.forget_keys(10) == 1
+    assert repository.forget_keys(10) == 0
     assert list(models.Order.objects.order_by("id").values_list("key", flat=True)) == [None, None, "new"]

@@ -7,6 +7,7 @@ import time
 from celery import shared_task
 from django.db import connection
 
+from benchmarks.faults.probe import stamps
 from framework.queue.task import once
 
 
@@ -33,3 +34,8 @@ def tick() -> None:
 def _write(table: str, number: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {table} (number) VALUES (%s)", [number])
+
+
+@shared_task(name="faults.stamp")
+def stamp(number: int) -> None:
+    stamps.stamp(number)

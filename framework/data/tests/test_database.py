@@ -34,7 +34,7 @@ def given(**values):
         ("web", 3, {"web_threads": 8, "database_pool": 2}, 3 * (2 + 1)),
         ("web", 3, {"web_threads": 8, "database_pool": 0}, 3 * (8 + 1)),
         ("grpc", 2, {"grpc_threads": 6, "grpc_streams": 3}, 2 * (6 + 3 + 1)),
-        ("worker", 4, {"database_pool": 9}, 4 * 2 + 1),
+        ("worker", 4, {"database_pool": 9}, 4 * 3 + 1),
         ("beat", 1, {"database_pool": 9}, 1),
         ("relay", 1, {"database_pool": 9}, 2),
     ],

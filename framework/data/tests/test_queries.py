@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
-from framework.data.queries import CompiledQuery
+from framework.data.queries import CompiledQuery, CompiledWrite
 from framework.queue.models import QueuedTask
 
 pytestmark = pytest.mark.django_db
@@ -19,6 +20,11 @@ LATER = CompiledQuery(
     lambda moment, starts: QueuedTask.objects.filter(queued_at__gt=moment, starts=starts).values_list("task_id")
 )
 BY_NAME = CompiledQuery(lambda name: QueuedTask.objects.filter(task_id=name).values_list("id"))
+
+START = CompiledWrite(
+    lambda name, starts: QueuedTask.objects.filter(task_id=name, starts=starts), lambda: {"starts": F("starts") + 1}
+)
+DELETE = CompiledWrite(lambda name: QueuedTask.objects.filter(task_id=name))
 
 
 def queued(name="a", **values):
@@ -96,3 +102,13 @@ def test_a_value_that_its_column_does_not_take_is_refused_before_it_is_sent(run,
 def test_a_parameter_that_is_compared_with_no_column_is_refused():
     with pytest.raises(TypeError, match=r"^CompiledQuery: not compared with a column: other[.]$"):
         CompiledQuery(lambda name, other: QueuedTask.objects.filter(task_id=name).values_list("id"))
+
+
+def test_a_compiled_write_writes_the_rows_of_each_runs_values_and_counts_them():
+    for name in "ab":
+        queued(name)
+
+    assert [START.run("a", 0), START.run("a", 0), START.run("a", 1)] == [1, 0, 1]
+    assert dict(QueuedTask.objects.values_list("task_id", "starts")) == {"a": 2, "b": 0}
+    assert [DELETE.run("b"), DELETE.run("b")] == [1, 0]
+    assert list(QueuedTask.objects.values_list("task_id", flat=True)) == ["a"]

@@ -1,0 +1,1 @@
+"""What a task costs, against bare Celery with late acknowledgement: `./run bench queue`."""
