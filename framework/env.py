@@ -1,4 +1,4 @@
-"""Environment variables: helpers for the declaration in `project/env.py`, and the errors that a bad value gets."""
+"""Environment variables: helpers for their declaration, and the errors that a bad value gets."""
 
 import os
 from collections.abc import Mapping

@@ -12,9 +12,9 @@ from project.env import Env
 
 INTRODUCTION = """# Settings
 
-Every environment variable, in the order of `project/env.py`, from which `manage.py settings_docs` makes this page
-and `.env.example`. A file `.env` beside `manage.py` is read; the environment wins over it. All are checked at
-start, and all problems are listed at once.
+Every environment variable, in the order of `framework/variables.py` and `project/env.py`, from which
+`manage.py settings_docs` makes this page and `.env.example`. A file `.env` beside `manage.py` is read; the environment
+wins over it. All are checked at start, and all problems are listed at once.
 
 | variable | default | what it is |
 |---|---|---|
