@@ -25,6 +25,7 @@ REASONS = {  # for which each function refuses, beside bad values and missing ri
     "place_order": ("KEY_REUSED", "KEY_FORGOTTEN", "TOO_MUCH_ON_ORDER"),
     "cancel_order": ("ORDER_NOT_FOUND", "ORDER_NOT_CANCELLABLE"),
     "get_order": ("ORDER_NOT_FOUND",),
+    "erase_user": ("ORDER_PENDING",),
 }
 MAX_LINES = 100  # of one order
 MAX_QUANTITY = 10_000  # of one line

@@ -23,7 +23,6 @@ from framework.grpc.probes import MOST_PROBES, Probes
 from framework.grpc.service import add_services
 from framework.grpc.tokens import parse_tokens
 from framework.observe import health as stores
-from framework.queue import publisher
 from framework.signals import stop_on_signals
 
 READINESS_EVERY = 1.0  # seconds
@@ -125,6 +124,8 @@ def serve(address: str, *, share_port: bool = False, stop: threading.Event | Non
     """
     stopped = stop or stop_on_signals()
     database.use_pool("grpc")
+    from framework.queue import publisher  # it needs the models
+
     publisher.enable()
     server = Server(address, share_port=share_port)
     server.start()

@@ -44,7 +44,7 @@ def test_a_mail_that_could_not_be_sent_does_not_count(mailoutbox, monkeypatch):
         raise SMTPServerDisconnected
 
     with monkeypatch.context() as broken:
-        broken.setattr(mail.mail, "send_mail", fail)
+        broken.setattr(mail.EmailMultiAlternatives, "send", fail)
         for _ in range(mail.AN_HOUR):
             with pytest.raises(SMTPServerDisconnected):
                 mail.send("accounts", "code", "text", ANN)

@@ -50,7 +50,7 @@ def test_a_domain_that_is_not_named_has_no_fields_schedules_admin_and_services()
     answer = python(ASK, DOMAINS="accounts")
 
     assert answer.stdout.splitlines() == [
-        "['csrfToken', 'me']",
+        "['csrfToken', 'dataRequest', 'me']",
         "['clean-up-accounts', 'heartbeat', 'thin-audit']",
         "['accounts.User', 'audit.Entry', 'queue.DeclaredSchedule', 'queue.Heartbeat', 'queue.QueuedTask']",
         "()",
@@ -64,7 +64,7 @@ def test_a_domain_may_be_an_installed_package(tmp_path):
         (folder / name).write_text(text)
     answer = python(ASK, DOMAINS="plugged.tiny", PYTHONPATH=str(tmp_path))
 
-    assert answer.stdout.splitlines()[0] == "['csrfToken', 'me', 'tiny']", answer.stderr
+    assert answer.stdout.splitlines()[0] == "['csrfToken', 'dataRequest', 'me', 'tiny']", answer.stderr
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,8 @@ class OrderServiceServicer:
     def EraseUser(self, request, context):
         """Takes what is personal out of the user's orders, which are kept for accounting. UNAVAILABLE while one is pending.
         For services on their own behalf.
+
+        Reasons: ORDER_PENDING.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -54,6 +54,8 @@ class OrderServiceStub:
     EraseUser: _grpc.UnaryUnaryMultiCallable[_orders_pb2.EraseUserRequest, _orders_pb2.EraseUserResponse]
     """Takes what is personal out of the user's orders, which are kept for accounting. UNAVAILABLE while one is pending.
     For services on their own behalf.
+
+    Reasons: ORDER_PENDING.
     """
     ExportUser: _grpc.UnaryUnaryMultiCallable[_orders_pb2.ExportUserRequest, _orders_pb2.ExportUserResponse]
     """What is kept about the user. For services on their own behalf."""
@@ -88,6 +90,8 @@ class OrderServiceAsyncStub(OrderServiceStub):
     EraseUser: _aio.UnaryUnaryMultiCallable[_orders_pb2.EraseUserRequest, _orders_pb2.EraseUserResponse]  # type: ignore[assignment]
     """Takes what is personal out of the user's orders, which are kept for accounting. UNAVAILABLE while one is pending.
     For services on their own behalf.
+
+    Reasons: ORDER_PENDING.
     """
     ExportUser: _aio.UnaryUnaryMultiCallable[_orders_pb2.ExportUserRequest, _orders_pb2.ExportUserResponse]  # type: ignore[assignment]
     """What is kept about the user. For services on their own behalf."""
@@ -155,6 +159,8 @@ class OrderServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_orders_pb2.EraseUserResponse, _abc.Awaitable[_orders_pb2.EraseUserResponse]]:
         """Takes what is personal out of the user's orders, which are kept for accounting. UNAVAILABLE while one is pending.
         For services on their own behalf.
+
+        Reasons: ORDER_PENDING.
         """
 
     @_abc_1.abstractmethod
