@@ -10,8 +10,7 @@ from typing import Any, get_type_hints
 
 import pytest
 from django.apps import apps
-from django.db import models, transaction
-from django.test.utils import isolate_apps
+from django.db import transaction
 
 from framework import discovery
 from framework.seam.conversions import ContractError
@@ -134,25 +133,3 @@ def _folder(label: str) -> Path:
 
 def test_a_domain_that_stores_a_users_id_erases_and_exports_users():
     assert users_without_hooks(apps.get_models()) == []
-
-
-@pytest.mark.parametrize(
-    ("help_text", "problems"),
-    [
-        ("", ["orders.Note.author_id: say whose id it is in its help_text"]),
-        ("Of accounts.", [f"orders.Note.author_id: orders.public needs {hook}_user" for hook in ("erase", "export")]),
-        ("Of the catalog.", []),
-    ],
-)
-@isolate_apps("apps.orders")
-def test_an_id_of_a_user_asks_for_the_hooks(monkeypatch, help_text, problems):
-    class Note(models.Model):  # noqa: DJ008
-        author_id = models.BigIntegerField(help_text=help_text)
-
-        class Meta:
-            app_label = "orders"
-
-    monkeypatch.delattr("apps.orders.public.erase_user")
-    monkeypatch.delattr("apps.orders.public.export_user")
-
-    assert users_without_hooks([Note]) == problems

@@ -13,7 +13,7 @@ from django.test.utils import isolate_apps
 
 from framework.actor import Actor
 from framework.pages import Keyset, Page
-from framework.testing.rules import crossing_relations, uncrossable, untested, without_batch
+from framework.testing.rules import crossing_relations, uncrossable, untested, users_without_hooks, without_batch
 from framework.testing.seam import conforms, is_value, via
 from framework.tests.library import models as library
 from framework.tests.library import public
@@ -143,3 +143,22 @@ def test_a_function_that_answers_something_else_than_it_declares_is_caught(monke
             books.get_book(5)
         with pytest.raises(AssertionError, match="count_books answered '3', which is no <class 'int'>"):
             books.count_books()
+
+
+@pytest.mark.parametrize(
+    ("help_text", "problems"),
+    [
+        ("", ["library.Note.author_id: say whose id it is in its help_text"]),
+        ("Of accounts.", [f"library.Note.author_id: library.public needs {hook}_user" for hook in ("erase", "export")]),
+        ("Of the catalog.", []),
+    ],
+)
+@isolate_apps("framework.tests.library")
+def test_an_id_of_a_user_asks_for_the_hooks(help_text, problems):
+    class Note(models.Model):  # noqa: DJ008
+        author_id = models.BigIntegerField(help_text=help_text)
+
+        class Meta:
+            app_label = "library"
+
+    assert users_without_hooks([Note]) == problems
