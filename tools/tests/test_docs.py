@@ -62,6 +62,8 @@ def test_words_after_run_are_known(page: str, word: str):
 @pytest.mark.parametrize(("page", "name"), found(r"\./run ((?:bench|check) [a-z]+)"))
 def test_benchmarks_and_checks_are_in_the_help_of_run(page: str, name: str):
     word, detail = name.split()
+    if word == "bench" and not (ROOT / "benchmarks").exists():
+        pytest.skip("the benchmarks were removed")
     assert re.search(rf"^#   \./run {word}.*\b{detail}\b", RUN, re.MULTILINE)
 
 
