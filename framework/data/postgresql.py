@@ -1,7 +1,7 @@
 """What a connection to PostgreSQL is given beyond what Django gives it."""
 
 from datetime import UTC
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -19,19 +19,14 @@ def use_fast_timestamps(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 @cache
-def _loader() -> type:
+def _loader() -> Any:
     from psycopg import adapters, pq  # needs libpq, which SQLite does without
 
     own: Any = adapters.get_loader(adapters.types["timestamptz"].oid, pq.Format.TEXT)
-
-    class UtcLoader:
-        timezone = UTC  # Django replaces a loader that does not say so
-        format = own.format
-
-        def __new__(cls, oid: int, context: Any = None) -> Any:
-            return own(oid, context)
-
-    return UtcLoader
+    loader: Any = partial(own)  # psycopg's class takes no attributes
+    loader.__name__, loader.format = own.__name__, own.format
+    loader.timezone = UTC  # Django replaces a loader that does not say so
+    return loader
 
 
 def require_extension(connection: BaseDatabaseWrapper, name: str, *, purpose: str) -> None:

@@ -19,6 +19,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts import repository as accounts
+from apps.accounts.entities import DataRequestKind
 from apps.accounts.tests.factories import StaffFactory
 from apps.catalog import repository as catalog
 from apps.catalog.entities import Line, ProductChanges, ProductDraft, ReservationStatus
@@ -41,7 +42,7 @@ NOW = timezone.now()
 NO_QUERY = ("entity_of",)
 ALLOWED = {  # to read or sort more, and why
     "catalog.low_stock": "Once a day. An index that knows the stock would have to be written by each sale.",
-    "accounts.forget_unverified": "Once an hour; it finds next to nothing.",
+    "accounts.forget_old_unverified": "Once an hour; it finds next to nothing.",
     "accounts.staff_emails": "Once a day.",
     "state.queue_state": "It counts the queue, which is short or in trouble.",
     "outbox.publish_again": "Once the broker was wiped: nearly all rows are written then.",
@@ -107,7 +108,8 @@ def queries() -> dict[str, Callable[[], object]]:
     """Each function that asks the database, by its name, called as it is called in earnest."""
     product = Product.objects.values_list("pk", flat=True)[0]
     order = orders.get_order(Order.objects.filter(customer_id=7).values_list("pk", flat=True)[0])
-    user = User.objects.values_list("pk", flat=True)[0]
+    user = User.objects.filter(is_staff=False).values_list("pk", flat=True)[0]
+    request = accounts.add_request(user, DataRequestKind.ERASE)[0].id
     draft = ProductDraft("new", "New", Decimal(1))
     line = Line(product, 1)
     claimed = [outbox.message(row, NOW) for row in QueuedTask.objects.all()[:3]]
@@ -145,6 +147,9 @@ def queries() -> dict[str, Callable[[], object]]:
         ),
         "orders.move": lambda: orders.move(order.id, (OrderStatus.PLACED,), OrderStatus.CANCELLED, SYSTEM, "why"),
         "orders.held": lambda: orders.held(7),
+        "orders.all_orders": lambda: orders.all_orders(7),
+        "orders.erase_customer": lambda: orders.erase_customer(7),
+        "orders.count_pending": lambda: orders.count_pending(NOW - timedelta(days=30)),
         "orders.forget_keys": lambda: orders.forget_keys(100),
         "accounts.get_user": lambda: accounts.get_user(user),
         "accounts.get_users": lambda: accounts.get_users([user]),
@@ -153,7 +158,19 @@ def queries() -> dict[str, Callable[[], object]]:
         "accounts.note_seen": lambda: accounts.note_seen("s77"),
         "accounts.end_sessions": lambda: accounts.end_sessions(user),
         "accounts.forget_sessions": lambda: accounts.forget_sessions(100),
-        "accounts.forget_unverified": accounts.forget_unverified,
+        "accounts.forget_old_unverified": accounts.forget_old_unverified,
+        "accounts.forget_unverified": lambda: accounts.forget_unverified("u77@example.com"),
+        "accounts.forget_exports": accounts.forget_exports,
+        "accounts.join_group": lambda: accounts.join_group(user, "new", ["catalog.view_product"]),
+        "accounts.sessions": lambda: accounts.sessions(user),
+        "accounts.factors": lambda: accounts.factors(user),
+        "accounts.reset_factors": lambda: accounts.reset_factors(user),
+        "accounts.profile": lambda: accounts.profile(user),
+        "accounts.add_request": lambda: accounts.add_request(user, DataRequestKind.EXPORT),
+        "accounts.get_request": lambda: accounts.get_request(request),
+        "accounts.finish_request": lambda: accounts.finish_request(request),
+        "accounts.disable": lambda: accounts.disable(user),
+        "accounts.erase_user": lambda: accounts.erase_user(user),
         "table.begin": lambda: table.begin("t77", 0),
         "table.renew_leases": lambda: table.renew_leases(["t77", "t78"]),
         "table.finish": lambda: table.finish("t77"),
