@@ -7,6 +7,7 @@ from tools.new import names
 from tools.new.types import KINDS, Kind
 
 DOORS = ("graphql", "grpc", "admin")
+USER = "accounts.User"
 
 
 class Field(NamedTuple):
@@ -58,6 +59,8 @@ class Field(NamedTuple):
         return f"models.{name}({', '.join(filter(None, (given, *self._options())))})"
 
     def _options(self) -> Iterable[str]:
+        if self.target:
+            yield f'help_text="Of {self.target.partition(".")[0]}."'
         if self.enum:
             yield f"choices=[(item.value, item.name.replace('_', ' ').capitalize()) for item in {self.enum}]"
         if self.unique:
@@ -171,6 +174,11 @@ class Model(NamedTuple):
     @property
     def unique(self) -> list[Field]:
         return [field for field in self.fields if field.unique]
+
+    @property
+    def users(self) -> list[Field]:
+        """The fields that hold a user's id."""
+        return [field for field in self.fields if field.target == USER]
 
     @property
     def title(self) -> Field | None:

@@ -40,6 +40,14 @@ def with_line(text: str, owner: str, line: str, before: Iterable[str] = ()) -> s
     return _applied(text, [(place, f"    {line}\n")])
 
 
+def with_result(text: str, function: str, more: str) -> str:
+    """The text in which the function returns what it did, and more."""
+    body = next(
+        node.body for node in ast.parse(text).body if isinstance(node, ast.FunctionDef) and node.name == function
+    )
+    return _applied(text, [(_end(text, body[-1]), f" {more}")])
+
+
 def with_entries(text: str, name: str, entries: Iterable[str], owner: str = "") -> str | None:
     """The text with more entries of the call, tuple, list or dictionary of that name; None when there is none."""
     body: list[ast.stmt] = ast.parse(text).body
@@ -72,10 +80,15 @@ def _inside(text: str, old: ast.stmt, made: str, new: ast.stmt) -> Iterator[Edit
         case ast.If(), ast.If():
             yield from _appended(text, old.body, made, new.body)
             yield from _appended(text, old.orelse, made, new.orelse)
-        case ast.Assign(), ast.Assign(value=ast.List() | ast.Dict() as value):
-            known = {ast.unparse(item) for item in _items(old.value)}
-            entries = zip(_items(value), _entries(made, value), strict=True)
-            yield _into(text, old, [entry for item, entry in entries if ast.unparse(item) not in known])
+        case ast.Assign() | ast.AnnAssign(), ast.Assign(value=items) | ast.AnnAssign(value=items):
+            yield from _more_entries(text, old, made, items)
+
+
+def _more_entries(text: str, old: ast.Assign | ast.AnnAssign, made: str, value: ast.expr | None) -> Iterator[Edit]:
+    if old.value and isinstance(value, ast.List | ast.Dict):
+        known = {ast.unparse(item) for item in _items(old.value)}
+        entries = zip(_items(value), _entries(made, value), strict=True)
+        yield _into(text, old, [entry for item, entry in entries if ast.unparse(item) not in known])
 
 
 def _appended(text: str, old: list[ast.stmt], made: str, new: list[ast.stmt]) -> Iterator[Edit]:
@@ -96,7 +109,7 @@ def _entries(made: str, value: ast.List | ast.Dict) -> Iterator[str]:
         yield made[_offset(made, item.lineno, item.col_offset) : _offset(made, last.end_lineno, last.end_col_offset)]
 
 
-def _into(text: str, node: ast.Assign, entries: Iterable[str]) -> Edit:
+def _into(text: str, node: ast.Assign | ast.AnnAssign, entries: Iterable[str]) -> Edit:
     """In front of the closing bracket."""
     place = _end(text, node) - 1
     comma = "" if text[:place].rstrip()[-1] in ",([{" else ", "

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
 
 from tools.new import names
-from tools.new.model import DOORS, Field, Model
+from tools.new.model import DOORS, USER, Field, Model
 from tools.new.types import KINDS
 
 _FIELD = re.compile(
@@ -108,6 +108,8 @@ def _checked(field: Field) -> Field:
     """Raises SpecRefused for what the type cannot do."""
     if field.type == "money" and (field.nullable or field.unique):
         raise SpecRefused(f"{field.name}: an amount cannot be nullable or unique: its currency is a column of its own.")
+    if field.unique and field.target == USER and not field.nullable:
+        raise SpecRefused(f"{field.name}: rows of erased users would all be 0. Make it nullable, too: {USER}!?")
     if field.unique and field.type in ("bool", "text", "enum", "duration"):
         raise SpecRefused(f"{field.name}: {field.type} cannot be unique. Leave the ! out, or use str.")
     if field.nullable and field.default is not None:
