@@ -7,8 +7,8 @@ from tools.new import field, render, source
 from tools.new.model import Model
 from tools.new.spec import SpecRefused
 
-# One a domain: loading demo data, the test that every method needs a token.
-_ONCE = ("apps.py", "__init__.py", "demo.py", "tests/__init__.py", "tests/test_demo.py", "tests/test_rpc.py")
+# One a domain: the test of demo data, the test that every method needs a token.
+_ONCE = ("apps.py", "__init__.py", "tests/__init__.py", "tests/test_demo.py", "tests/test_rpc.py")
 # Names that each model's files have alike; the further model's get its name in front.
 _NAMES = re.compile(
     r"(?<![\w\"'.])(_COLUMNS|_ALL|_BY_IDS|_UNIQUE|_unique_values_are_free|_entity|INPUT|fill(?=\(|}))\b"
@@ -24,6 +24,8 @@ def texts(root: Path, model: Model) -> dict[str, str]:
     _check_hooks(root, model)
     for path, made in render.files(model).items():
         place = path.removeprefix(f"apps/{model.domain}/")
+        if place == "demo.py" and not _lists_rows(root / path):
+            continue  # the domain has none, or its own way: project/tests/test_fields.py says what is to be added
         if place not in _ONCE and not re.search(r"^protos/.*__init__|^migrations/", place):
             # Tests of the model are files of their own.
             target = path.replace("/tests/test_", f"/tests/test_{model.one}_")
@@ -31,6 +33,10 @@ def texts(root: Path, model: Model) -> dict[str, str]:
             if place.endswith("access_matrix.py"):
                 found[path] = source.with_result(found[path], "arguments", f"| {model.one}_arguments(owner)")
     return found
+
+
+def _lists_rows(demo: Path) -> bool:
+    return demo.exists() and "\nROWS: " in demo.read_text()
 
 
 def _check_hooks(root: Path, model: Model) -> None:

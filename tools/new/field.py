@@ -86,7 +86,14 @@ def _in_tests(text: str, model: Model, field: Field) -> str | None:
     return source.with_entries(text, "DRAFT", [f"{field.name}={field.samples[0]}"]) if draft else None
 
 
+def _in_demo(text: str, model: Model, field: Field) -> str:
+    """Each row shows another value than the default."""
+    shown = next(value for value in field.samples if value != field.default_source)
+    return re.sub(rf"\b{model.name}Draft\((?=\s*\w+=)", lambda found: f"{found[0]}{field.name}={shown}, ", text)
+
+
 _PYTHON = {
+    "demo.py": _in_demo,
     "models.py": _in_models,
     "entities.py": _in_entities,
     "admin.py": _in_admin,

@@ -60,6 +60,8 @@ def write(root: Path, name: str, domain: str, texts: Mapping[str, str], journal:
             (root / path).write_text(text)
         if any(path.endswith(("/models.py", ".proto")) for path in texts):
             _generate(root, domain)
+        elif any(path.endswith("/urls.py") for path in texts):  # its routes stand in the table of who may do what
+            _run(root, sys.executable, *WRITE_ACCESS)
     except BaseException:
         journal.restore(_changed(before, _snapshot(root, domain)))
         raise
