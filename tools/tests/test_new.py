@@ -128,6 +128,7 @@ def test_a_domain_or_model_that_cannot_be_is_refused(target, cause):
         ("x:int=1.5", "x: '1.5' cannot be the default of int."),
         ("x:money?", "x: an amount cannot be nullable or unique"),
         ("x:bool!", "x: bool cannot be unique."),
+        ("x:accounts.User!", "x_id: rows of erased users would all be 0. Make it nullable, too: accounts.User!?"),
         ("x:bool?", "x: a form cannot tell false from null."),
         ("x:int?=1", "x: null is the default of a nullable field."),
         ("x:duration", "x: GraphQL has no duration yet."),
