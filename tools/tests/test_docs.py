@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -75,7 +76,9 @@ def test_modules_exist(page: str, module: str):
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
-    return kept | {"DEBUG": "1", "PIP_NO_INDEX": "1", "DATA_DIR": str(tmp_path_factory.mktemp("data"))}
+    found = kept | {"DEBUG": "1", "PIP_NO_INDEX": "1", "DATA_DIR": str(tmp_path_factory.mktemp("data"))}
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=ROOT, env=found, check=True)
+    return found
 
 
 @pytest.mark.parametrize(("page", "block"), found(r"(?ms)^```sh run\n(.*?)^```$"))

@@ -2,6 +2,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 
 from apps.accounts import models
 from apps.accounts.tests.factories import PASSWORD, UserFactory
@@ -23,7 +24,7 @@ def oidc(settings):
 def go(page, oidc, process="login"):
     """To the provider and back: where the browser is in the end."""
     form = {"provider": "oidc", "process": process, "callback_url": "/done"}
-    token = page.client.cookies["backend-csrftoken"].value
+    token = page.client.cookies[settings.CSRF_COOKIE_NAME].value
     away = page.client.post("/accounts/browser/v1/auth/provider/redirect", form, headers={"X-CSRFToken": token})
     assert away.url.startswith(f"{oidc.url}/authorize?")
     back = urlsplit(oidc.authorize(away.url))
@@ -103,7 +104,7 @@ def test_a_provider_of_somebody_else_is_not_connected(app, oidc):
 def test_an_answer_to_a_browser_that_did_not_ask_is_refused(app, oidc):
     page, victim = app(), app()
     form = {"provider": "oidc", "process": "login", "callback_url": "/done"}
-    token = page.client.cookies["backend-csrftoken"].value
+    token = page.client.cookies[settings.CSRF_COOKIE_NAME].value
     away = page.client.post("/accounts/browser/v1/auth/provider/redirect", form, headers={"X-CSRFToken": token})
     back = urlsplit(oidc.authorize(away.url))
     victim.client.get(f"{back.path}?{back.query}")
